@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from typing import Any, NoReturn
 
 from django.conf import settings
 from django.db import models
@@ -39,6 +40,11 @@ class Session(models.Model):
     end_detail = models.CharField(max_length=500, blank=True)
     exit_status = models.IntegerField(null=True)
     exit_signal = models.CharField(max_length=32, blank=True)
+    # Somebody with the right to terminate asked for the end; the session's process looks here every few seconds, so
+    # that it also learns of it when Redis is down.
+    end_requested_at = models.DateTimeField(null=True)
+    end_requested_by_name = models.CharField(max_length=150, blank=True)
+    end_requested_reason = models.CharField(max_length=500, blank=True)
     cols = models.PositiveIntegerField()
     rows = models.PositiveIntegerField()
     # Of the events stored so far: seconds, bytes from the host, number of events.
@@ -97,6 +103,8 @@ class Segment(models.Model):
     events = models.PositiveIntegerField()
     # [[t, seconds], …]: silences longer than replay's idle limit that begin in this segment.
     silences = models.JSONField(default=list)
+    # [[t, label], …] of the first markers in this segment, so that replay can show them without reading it.
+    markers = models.JSONField(default=list)
     recovered = models.BooleanField(default=False)
     closed_at = models.DateTimeField()
     # Derived by the indexer, sealed by hosts.vault: terminal output that rebuilds the screen as it is when this
@@ -148,6 +156,10 @@ class Command(models.Model):
         return self.command
 
 
+class AppendOnlyError(Exception):
+    """Somebody tried to change or remove what is only ever added to."""
+
+
 class AuditEvent(models.Model):
     """One line of the ledger: who did what to which object, when, from where, with which outcome. Append-only.
 
@@ -184,6 +196,14 @@ class AuditEvent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.at:%Y-%m-%d %H:%M:%S} {self.actor_name} {self.action} {self.object_name}"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        if not self._state.adding:
+            raise AppendOnlyError("A line of the ledger cannot be changed.")
+        super().save(*args, **kwargs)
+
+    def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
+        raise AppendOnlyError("A line of the ledger cannot be removed.")
 
 
 class RecordingView(models.Model):

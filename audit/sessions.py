@@ -1,0 +1,145 @@
+"""The life of a session's row: started, detached, asked to end. Its end is the recorder's (audit/recording/)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from audit import ledger
+from audit.models import AuditEvent, Session
+from hosts.access import Action, access_host
+from hosts.logins import Login, check_login
+from hosts.models import Host
+
+
+@dataclass(frozen=True, slots=True)
+class EndRequest:
+    """Somebody asked for the session to end."""
+
+    by_name: str
+    reason: str
+
+
+def count_running(login: Login) -> int:
+    """Return how many sessions of the person run."""
+    return Session.objects.filter(user_id=login.user.pk, state__in=Session.RUNNING).count()
+
+
+def save_started(session: Session, login: Login) -> None:
+    """Commit the row of a session whose recording is open, with its line in the ledger."""
+    with transaction.atomic():
+        session.save(force_insert=True)
+        ledger.record(
+            ledger.Action.SESSION_STARTED,
+            login=login,
+            object_type="session",
+            object_id=str(session.pk),
+            object_name=f"{session.user_name} → {session.host_name}",
+            host_id=session.host_id,
+            session_id=session.pk,
+            detail={"account": session.account, "cols": session.cols, "rows": session.rows},
+        )
+
+
+def new_session(session_id: UUID, sealed_key: bytes, login: Login, host: Host, cols: int, rows: int) -> Session:
+    """Return a session that is not saved yet."""
+    return Session(
+        pk=session_id,
+        user=login.user,
+        user_name=login.user.get_username(),
+        host=host,
+        host_name=host.name,
+        account=host.credential.username if host.credential else "",
+        encoding=host.encoding,
+        started_at=timezone.now(),
+        cols=cols,
+        rows=rows,
+        sealed_key=sealed_key,
+        node=settings.NODE,
+        client_address=login.address[:64],
+        user_agent=login.user_agent[:300],
+    )
+
+
+def record_denied(login: Login | None, host: Host | None, host_id: UUID, reason: str) -> None:
+    """Note that somebody was refused a session."""
+    ledger.record(
+        ledger.Action.SESSION_DENIED,
+        login=login,
+        object_type="host",
+        object_id=str(host_id),
+        object_name=host.name if host else "",
+        host_id=host.pk if host else None,
+        outcome=AuditEvent.Outcome.DENIED,
+        detail={"reason": reason},
+    )
+
+
+def record_changed_key(login: Login, host: Host, fingerprint: str) -> None:
+    """Note that a host showed another key than the pinned one."""
+    ledger.record(
+        ledger.Action.HOST_KEY_CHANGED,
+        login=login,
+        object_type="host",
+        object_id=str(host.pk),
+        object_name=host.name,
+        host_id=host.pk,
+        outcome=AuditEvent.Outcome.DENIED,
+        detail={"fingerprint": fingerprint},
+    )
+
+
+def set_detached(session_id: UUID, *, is_detached: bool) -> None:
+    """Note that the session's person went away or came back."""
+    before, after = Session.State.LIVE, Session.State.DETACHED
+    if not is_detached:
+        before, after = after, before
+    Session.objects.filter(pk=session_id, state=before).update(state=after)
+
+
+def request_end(session_id: UUID, login: Login, reason: str) -> bool:
+    """Ask for a running session to end; False if it does not run. The asker must have passed audit.access."""
+    with transaction.atomic():
+        is_running = (
+            Session.objects.filter(pk=session_id, state__in=Session.RUNNING, end_requested_at__isnull=True).update(
+                end_requested_at=timezone.now(),
+                end_requested_by_name=login.user.get_username(),
+                end_requested_reason=reason[:500],
+            )
+            == 1
+        )
+        if is_running:
+            session = Session.objects.get(pk=session_id)
+            ledger.record(
+                ledger.Action.SESSION_TERMINATED,
+                login=login,
+                object_type="session",
+                object_id=str(session_id),
+                object_name=f"{session.user_name} → {session.host_name}",
+                host_id=session.host_id,
+                session_id=session_id,
+                detail={"reason": reason},
+            )
+    return is_running
+
+
+def end_request(session_id: UUID) -> EndRequest | None:
+    """Return who asked for the session to end, if anybody did."""
+    row = Session.objects.filter(pk=session_id, end_requested_at__isnull=False).first()
+    return EndRequest(row.end_requested_by_name, row.end_requested_reason) if row else None
+
+
+def why_access_ended(login: Login, host_id: UUID) -> str | None:
+    """Return None while the login stands and may connect to the host, else why not; reads the database."""
+    ended = check_login(login)
+    if ended is not None:
+        return ended
+    try:
+        access_host(login, host_id, Action.CONNECT)
+    except Host.DoesNotExist:
+        return "grant ended"
+    return None
