@@ -1,0 +1,85 @@
+"""What the web server runs: HTTP to Django, sockets to the live applications, and an orderly end."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import Awaitable, Callable
+from types import FrameType
+from typing import Any, cast
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "bastion.settings")
+
+from django.core.asgi import get_asgi_application
+
+django_application = get_asgi_application()
+
+from channels.routing import ProtocolTypeRouter, URLRouter
+from django.urls import path, re_path
+
+import celery_app  # noqa: F401 so that tasks are sent to the configured broker
+from bastion.live.consumers import TerminalApplication
+from bastion.live.launch import Launcher
+
+launcher = Launcher()
+
+# Every socket of the product; tests/test_every_route.py walks them all.
+socket_routes = [
+    path("ws/hosts/<uuid:host_id>/terminal/", cast("Any", TerminalApplication(launcher))),
+]
+
+
+async def refuse_socket(scope: dict[str, Any], receive: Callable[[], Awaitable[Any]], send: Callable[[Any], Any]) -> None:
+    """Refuse the handshake of an address that is no socket."""
+    await receive()
+    await send({"type": "websocket.close", "code": 4404})
+
+
+_router = ProtocolTypeRouter(
+    {
+        "http": django_application,
+        "websocket": URLRouter([*socket_routes, re_path("", cast("Any", refuse_socket))]),
+    }
+)
+
+
+async def application(scope: Any, receive: Callable[[], Awaitable[Any]], send: Callable[[Any], Any]) -> None:
+    """ASGI entry point. Lifespan: sessions are told and sealed before the server lets its sockets go."""
+    if scope["type"] != "lifespan":
+        await _router(scope, receive, send)
+        return
+    await receive()
+    _tell_sessions_before_server()
+    await send({"type": "lifespan.startup.complete"})
+    await receive()
+    await launcher.stop()
+    await send({"type": "lifespan.shutdown.complete"})
+
+
+def _tell_sessions_before_server() -> None:
+    """On SIGTERM or SIGINT, end sessions first: the server's own handler closes sockets without a word about why."""
+    loop = asyncio.get_running_loop()
+    stopping: list[asyncio.Task[None]] = []
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        loop.call_soon_threadsafe(begin, number, frame)
+
+    def begin(number: int, frame: FrameType | None) -> None:
+        if stopping:
+            pass_on(number, frame)
+            return
+        task = loop.create_task(launcher.stop())
+        task.add_done_callback(lambda _: pass_on(number, frame))
+        stopping.append(task)
+
+    def pass_on(number: int, frame: FrameType | None) -> None:
+        previous = handlers[signal.Signals(number)]
+        if callable(previous):
+            previous(number, frame)
+
+    try:
+        handlers = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
+    except ValueError:
+        # Not the main thread: a test's server, which stops by other means.
+        return

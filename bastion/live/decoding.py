@@ -1,0 +1,84 @@
+"""From the host's bytes to text, without ever splitting a character."""
+
+from __future__ import annotations
+
+import codecs
+
+from audit.events import Output
+
+# An incomplete character is held back at most this long: its rest may never come.
+HOLD_SECONDS = 0.05
+# UTF-8 and GB18030 take four bytes at most, so that at most three can be incomplete.
+MOST_HELD = 3
+
+
+class OutputDecoder:
+    """Turns reads of the host's output into events. Times are given by the caller."""
+
+    def __init__(self, encoding: str) -> None:
+        """Raises LookupError for an encoding that Python does not know."""
+        self._encoding = codecs.lookup(encoding).name
+        self._held = b""
+
+    @property
+    def is_holding(self) -> bool:
+        """Whether an incomplete character waits for its rest: call `flush` after HOLD_SECONDS without one."""
+        return bool(self._held)
+
+    def feed(self, data: bytes, t: float) -> list[Output]:
+        data = self._held + data
+        end = len(data) - self._incomplete(data)
+        self._held = data[end:]
+        return self._events(data[:end], t)
+
+    def flush(self, t: float) -> list[Output]:
+        """Give up waiting: what was held back is an event of its own, exact and with U+FFFD for text."""
+        data, self._held = self._held, b""
+        return self._events(data, t)
+
+    def _incomplete(self, data: bytes) -> int:
+        """Return how many bytes at the end are the beginning of a character, 0 to MOST_HELD."""
+        if data[-1:] < b"\x80":
+            return 0
+        if self._encoding == "utf-8":
+            return _incomplete_utf8(data)
+        for count in range(1, min(MOST_HELD, len(data)) + 1):
+            if self._is_whole(data[:-count]) and self._begins_character(data[-count:]):
+                return count
+        return 0
+
+    def _is_whole(self, data: bytes) -> bool:
+        decoder = codecs.getincrementaldecoder(self._encoding)("replace")
+        decoder.decode(data)
+        return not decoder.getstate()[0]
+
+    def _begins_character(self, data: bytes) -> bool:
+        decoder = codecs.getincrementaldecoder(self._encoding)()
+        try:
+            return decoder.decode(data) == "" and bool(decoder.getstate()[0])
+        except UnicodeDecodeError:
+            return False
+
+    def _events(self, data: bytes, t: float) -> list[Output]:
+        if not data:
+            return []
+        try:
+            text = data.decode(self._encoding)
+        except UnicodeDecodeError:
+            return [Output(t, data.decode(self._encoding, "replace"), exact=data)]
+        # Only UTF-8 promises that decoding and encoding again gives the same bytes.
+        if self._encoding != "utf-8" and text.encode(self._encoding, "replace") != data:
+            return [Output(t, text, exact=data)]
+        return [Output(t, text)]
+
+
+def _incomplete_utf8(data: bytes) -> int:
+    for count in range(1, min(MOST_HELD, len(data)) + 1):
+        byte = data[-count]
+        if byte < 0x80:
+            return 0
+        if byte >= 0xC0:
+            needed = 2 if byte < 0xE0 else 3 if byte < 0xF0 else 4
+            # F5 to FF begin nothing, and a lead byte with all its rest is no beginning either.
+            return count if byte < 0xF5 and count < needed else 0
+    return 0

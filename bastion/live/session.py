@@ -1,0 +1,256 @@
+"""A session while it runs. It belongs to its process, not to a socket: browsers attach to it and go away."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import assert_never
+from uuid import UUID
+
+import structlog
+from asgiref.sync import sync_to_async
+from django.conf import settings
+from django.db import DatabaseError
+from django.utils import timezone
+
+from audit.recording.recorder import Outcome, Recorder
+from audit.recording.segment import RecordingFailedError
+from audit.sessions import set_detached
+from bastion.live import endings, wire
+from bastion.live.decoding import HOLD_SECONDS
+from bastion.live.endings import CloseCode, EndedError, Ending
+from bastion.live.limits import Limits
+from bastion.live.outlet import Outlet, Viewer
+from bastion.live.tee import Tee
+from bastion.live.watchdog import Watchdog
+from bastion.targets.target import Target
+from hosts.logins import Login
+
+log = structlog.get_logger(__name__)
+
+# Twenty resizes a second reach the host; of those in between only the last.
+RESIZE_SECONDS = 0.05
+# Frames that wait for the host to take them. With 64 KiB each, what one session can hold in memory.
+MOST_COMMANDS = 64
+LAST_WORDS_SECONDS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class SessionParts:
+    """What launch joins: see bastion/live/launch.py."""
+
+    target: Target
+    recorder: Recorder
+    tee: Tee
+    outlet: Outlet
+    limits: Limits
+    watchdog: Watchdog
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Whose session this is, and on which host."""
+
+    session_id: UUID
+    user_id: int
+    host_id: UUID
+
+
+class LiveSession:
+    """Moves bytes between a target and whoever is attached, through the tee, until something ends it."""
+
+    def __init__(self, owner: Owner, size: wire.Size, parts: SessionParts) -> None:
+        self.id = owner.session_id
+        self.owner = owner
+        self.size = size
+        self._target = parts.target
+        self._recorder = parts.recorder
+        self._tee = parts.tee
+        self._outlet = parts.outlet
+        self._limits = parts.limits
+        self._watchdog = parts.watchdog
+        self._commands: asyncio.Queue[wire.Command] = asyncio.Queue(MOST_COMMANDS)
+        self._end_asked: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
+        self._left_at: float | None = time.monotonic()
+
+    async def run(self) -> Ending:
+        """THE loop: output, input and limits side by side, until the first of them finds an ending."""
+        tasks = {
+            asyncio.ensure_future(work)
+            for work in (self._move_output(), self._obey(), self._keep_limits(), self._watchdog.run(), self._end_asked)
+        }
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            ending = _first_ending(done)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+        return await self._finish(ending)
+
+    # The three workers. Each returns the ending that it found.
+
+    async def _move_output(self) -> Ending:
+        while True:
+            data = await self._target.read(HOLD_SECONDS if self._tee.is_holding else None)
+            if data == b"":
+                info = await self._target.wait_exit()
+                return endings.exited(info) if info else endings.LOST
+            shown = self._tee.flush_output() if data is None else self._tee.output(data)
+            self._limits.note_activity()
+            await self._show(shown)
+
+    async def _obey(self) -> Ending:
+        resized_at, waiting = 0.0, None
+        while True:
+            due = None if waiting is None else max(0.0, resized_at + RESIZE_SECONDS - time.monotonic())
+            try:
+                async with asyncio.timeout(due):
+                    command = await self._commands.get()
+            except TimeoutError:
+                command = None
+            match command:
+                case wire.Keys(data):
+                    self._limits.note_activity()
+                    self._tee.input(data)
+                    await self._target.write(data)
+                case wire.Size():
+                    waiting = command
+                case None:
+                    pass
+                case _:
+                    assert_never(command)
+            if waiting is not None and time.monotonic() - resized_at >= RESIZE_SECONDS:
+                await self._resize(waiting)
+                resized_at, waiting = time.monotonic(), None
+
+    async def _keep_limits(self) -> Ending:
+        while True:
+            await asyncio.sleep(1)
+            self._tee.settle_input()
+            self._recorder.rotate()
+            await asyncio.to_thread(self._recorder.sync)
+            if warning := self._limits.warning():
+                await self._outlet.tell(wire.notice(warning))
+            if ending := self._limits.ending():
+                return ending
+            if self._left_at is not None and time.monotonic() - self._left_at > settings.DETACH_GRACE:
+                return endings.LEFT
+
+    # What sockets and control do to a session.
+
+    async def attach(self, viewer: Viewer, login: Login, after: int) -> None:
+        """Let `viewer` see and type from byte `after` on, for as long as `login` stands; whoever was attached is closed.
+
+        Raises EndedError.
+        """
+        before = self._outlet.viewer
+        self._outlet.attach(viewer, after)
+        self._watchdog.follow(login)
+        if before is not None:
+            before.close(endings.ATTACHED_ELSEWHERE)
+        if self._left_at is not None:
+            self._left_at = None
+            await self._note_presence(is_detached=False)
+        await viewer.send_text(wire.ready(self.id, after, self.size.cols, self.size.rows))
+        await self._catch_up(viewer)
+
+    async def detach(self, viewer: Viewer) -> None:
+        """The viewer's socket is gone. The session goes on for the grace period, recording all the while."""
+        if self._outlet.detach(viewer):
+            self._left_at = time.monotonic()
+            await self._note_presence(is_detached=True)
+
+    async def obey(self, command: wire.Command) -> None:
+        """Queue a command; waits while too many are waiting already."""
+        await self._commands.put(command)
+
+    def look_again(self) -> None:
+        """Check now, not at the next turn, whether the session may go on."""
+        self._watchdog.wake()
+
+    def end(self, ending: Ending) -> None:
+        """End the session as soon as the loop sees it."""
+        if not self._end_asked.done():
+            self._end_asked.set_result(ending)
+
+    # Steps.
+
+    async def _show(self, shown: bytes) -> None:
+        try:
+            await self._outlet.show(shown)
+        except TimeoutError:
+            self._drop_slow_viewer()
+
+    async def _catch_up(self, viewer: Viewer) -> None:
+        try:
+            await self._outlet.catch_up()
+        except TimeoutError:
+            viewer.close(endings.SLOW)
+
+    def _drop_slow_viewer(self) -> None:
+        viewer = self._outlet.viewer
+        if viewer is not None and self._outlet.detach(viewer):
+            self._left_at = time.monotonic()
+            viewer.close(endings.SLOW)
+
+    async def _resize(self, size: wire.Size) -> None:
+        if size == self.size:
+            return
+        self.size = size
+        self._tee.resize(size.cols, size.rows)
+        await self._target.resize(size.cols, size.rows)
+
+    async def _note_presence(self, *, is_detached: bool) -> None:
+        self._tee.mark("detached" if is_detached else "attached")
+        try:
+            await sync_to_async(set_detached, thread_sensitive=False)(self.id, is_detached=is_detached)
+        except DatabaseError as error:
+            log.warning("presence_not_saved", session=str(self.id), error=type(error).__name__)
+
+    async def _finish(self, ending: Ending) -> Ending:
+        """Record what is held back, tell the person, seal. Returns the ending, or the recorder's failure instead."""
+        await self._target.close()
+        try:
+            rest = self._tee.finish(ending.exit)
+            # Only who may still look gets the rest, and a browser that does not read does not hold up the seal.
+            if ending.code == CloseCode.NORMAL:
+                async with asyncio.timeout(LAST_WORDS_SECONDS):
+                    await self._show(rest)
+        except TimeoutError:
+            self._drop_slow_viewer()
+        except RecordingFailedError as error:
+            ending = endings.CANNOT_RECORD.because(f"Recording failed: {error}.")
+        if viewer := self._outlet.viewer:
+            if ending.exit is not None:
+                await self._outlet.tell(wire.exited(ending.exit.status, ending.exit.signal))
+            viewer.close(ending)
+        outcome = Outcome(
+            reason=ending.reason,
+            detail=ending.detail,
+            ended_at=timezone.now(),
+            exit_status=ending.exit.status if ending.exit else None,
+            exit_signal=(ending.exit.signal or "") if ending.exit else "",
+        )
+        await asyncio.wrap_future(self._recorder.finish(outcome))
+        return ending
+
+
+def _first_ending(done: Iterable[asyncio.Future[Ending]]) -> Ending:
+    """Return the ending of whichever worker ended; a failed recording outranks everything else."""
+    found: list[Ending] = []
+    for task in done:
+        error = task.exception()
+        match error:
+            case None:
+                found.append(task.result())
+            case RecordingFailedError():
+                return endings.CANNOT_RECORD.because(f"Recording failed: {error}. Nothing was shown that is not recorded.")
+            case EndedError():
+                found.append(error.ending)
+            case _:
+                log.error("session_crashed", exc_info=error)
+                found.append(endings.CRASHED)
+    return found[0]
