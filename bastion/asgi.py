@@ -50,6 +50,7 @@ async def application(scope: Any, receive: Callable[[], Awaitable[Any]], send: C
         await _router(scope, receive, send)
         return
     await receive()
+    launcher.start()
     _tell_sessions_before_server()
     await send({"type": "lifespan.startup.complete"})
     await receive()

@@ -75,7 +75,7 @@ class Launcher:
         self._tasks: set[asyncio.Task[Any]] = set()
         self._publisher: StreamPublisher | None = None
         self._listener: asyncio.Task[None] | None = None
-        self._is_stopping = False
+        self._is_stopping = True
 
     async def launch(self, login: Login, host_id: UUID, size: wire.Size) -> LiveSession:
         """Gate, session row, recording, target, tee, in this order. Raises EndedError with why there is no session.
@@ -84,7 +84,6 @@ class Launcher:
         """
         if self._is_stopping:
             raise EndedError(endings.SHUTTING_DOWN)
-        self._start_services()
         task = asyncio.get_running_loop().create_task(self._launch(login, host_id, size))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -114,6 +113,13 @@ class Launcher:
         task.add_done_callback(self._tasks.discard)
         return session
 
+    def start(self) -> None:
+        """Let sessions begin, on the running event loop; also after a `stop`."""
+        self._is_stopping = False
+        self._publisher = StreamPublisher(Redis.from_url(settings.REDIS_URL, socket_timeout=5))
+        self._publisher.start()
+        self._listener = asyncio.get_running_loop().create_task(listen(self.registry), name="control")
+
     async def stop(self) -> None:
         """End every session, sealed, and let go of Redis."""
         self._is_stopping = True
@@ -128,13 +134,6 @@ class Launcher:
         if self._publisher is not None:
             await self._publisher.stop()
             self._publisher = None
-
-    def _start_services(self) -> None:
-        if self._publisher is None:
-            self._publisher = StreamPublisher(Redis.from_url(settings.REDIS_URL, socket_timeout=5))
-            self._publisher.start()
-        if self._listener is None or self._listener.done():
-            self._listener = asyncio.get_running_loop().create_task(listen(self.registry), name="control")
 
     async def _reach(self, login: Login, opened: _Opened, size: wire.Size) -> Target:
         """Return the connected target; where there is none, the recording is sealed with why."""
