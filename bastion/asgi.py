@@ -19,6 +19,7 @@ from channels.routing import ProtocolTypeRouter, URLRouter
 from django.urls import path, re_path
 
 import celery_app  # noqa: F401 so that tasks are sent to the configured broker
+from audit.recording.recovery import recover_all
 from bastion.live.consumers import TerminalApplication
 from bastion.live.launch import Launcher
 
@@ -51,10 +52,13 @@ async def application(scope: Any, receive: Callable[[], Awaitable[Any]], send: C
         return
     await receive()
     launcher.start()
+    # What a process that died here left behind; beat looks again, from any node.
+    recovering = asyncio.get_running_loop().run_in_executor(None, recover_all)
     _tell_sessions_before_server()
     await send({"type": "lifespan.startup.complete"})
     await receive()
     await launcher.stop()
+    await recovering
     await send({"type": "lifespan.shutdown.complete"})
 
 

@@ -15,6 +15,7 @@ from dotenv import load_dotenv
 
 from bastion.environment import Environment, SettingError, socket_path
 
+VERSION = "0.1.0"
 BASE_DIR = Path(__file__).resolve().parent.parent
 load_dotenv(BASE_DIR / ".env")
 _environment = Environment()
@@ -175,7 +176,13 @@ REDIS_URL = _environment.text("REDIS_URL") or f"unix://{socket_path(RUN_DIR)}"
 CHANNEL_LAYERS = {
     "default": {
         "BACKEND": "channels_redis.core.RedisChannelLayer",
-        "CONFIG": {"hosts": [REDIS_URL], "capacity": 1000, "expiry": 60, "prefix": "bastion"},
+        # Its readers wait up to 5 s in one command: the client's own 5 s would race with that.
+        "CONFIG": {
+            "hosts": [{"address": REDIS_URL, "socket_timeout": 15}],
+            "capacity": 1000,
+            "expiry": 60,
+            "prefix": "bastion",
+        },
     }
 }
 CELERY_BROKER_URL = REDIS_URL.replace("unix://", "redis+socket://", 1)
@@ -244,6 +251,7 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "SERVE_PERMISSIONS": ["hosts.authentication.SignedIn"],
+    "ENUM_NAME_OVERRIDES": {"SessionState": "audit.models.Session.State"},
 }
 
 RECORDINGS_DIR = DATA_DIR / "recordings"

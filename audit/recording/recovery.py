@@ -11,7 +11,7 @@ from uuid import UUID
 
 import structlog
 from django.conf import settings
-from django.db import transaction
+from django.db import DatabaseError, close_old_connections, transaction
 from django.utils import timezone
 
 from audit.asciicast import CastError, decode_events, decode_header
@@ -34,17 +34,23 @@ log = structlog.get_logger(__name__)
 
 def recover_all() -> list[UUID]:
     """Seal every recording of this machine whose process died; return their sessions."""
+    close_old_connections()
     recovered = []
-    for session_id in unsealed_recordings():
-        try:
-            if recover(session_id):
-                recovered.append(session_id)
-        except LockedError:
-            continue
-        except Exception:
-            # One bad recording must never keep the others from being sealed.
-            log.exception("recovery_failed", session=str(session_id))
-    mark_missing()
+    try:
+        for session_id in unsealed_recordings():
+            try:
+                if recover(session_id):
+                    recovered.append(session_id)
+            except LockedError:
+                continue
+            except Exception:
+                # One bad recording must never keep the others from being sealed.
+                log.exception("recovery_failed", session=str(session_id))
+        mark_missing()
+    except DatabaseError as error:
+        log.warning("recovery_put_off", error=type(error).__name__)
+    finally:
+        close_old_connections()
     return recovered
 
 

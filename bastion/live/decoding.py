@@ -38,26 +38,12 @@ class OutputDecoder:
 
     def _incomplete(self, data: bytes) -> int:
         """Return how many bytes at the end are the beginning of a character, 0 to MOST_HELD."""
-        if data[-1:] < b"\x80":
-            return 0
         if self._encoding == "utf-8":
             return _incomplete_utf8(data)
-        for count in range(1, min(MOST_HELD, len(data)) + 1):
-            if self._is_whole(data[:-count]) and self._begins_character(data[-count:]):
-                return count
-        return 0
-
-    def _is_whole(self, data: bytes) -> bool:
         decoder = codecs.getincrementaldecoder(self._encoding)("replace")
         decoder.decode(data)
-        return not decoder.getstate()[0]
-
-    def _begins_character(self, data: bytes) -> bool:
-        decoder = codecs.getincrementaldecoder(self._encoding)()
-        try:
-            return decoder.decode(data) == "" and bool(decoder.getstate()[0])
-        except UnicodeDecodeError:
-            return False
+        held = len(decoder.getstate()[0])
+        return held if held <= MOST_HELD else 0
 
     def _events(self, data: bytes, t: float) -> list[Output]:
         if not data:

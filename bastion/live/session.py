@@ -155,7 +155,7 @@ class LiveSession:
             self._left_at = None
             await self._note_presence(is_detached=False)
         await viewer.send_text(wire.ready(self.id, after, self.size.cols, self.size.rows))
-        await self._catch_up(viewer)
+        await self._catch_up()
 
     async def detach(self, viewer: Viewer) -> None:
         """The viewer's socket is gone. The session goes on for the grace period, recording all the while."""
@@ -182,19 +182,18 @@ class LiveSession:
         try:
             await self._outlet.show(shown)
         except TimeoutError:
-            self._drop_slow_viewer()
+            await self._drop_slow_viewer()
 
-    async def _catch_up(self, viewer: Viewer) -> None:
+    async def _catch_up(self) -> None:
         try:
             await self._outlet.catch_up()
         except TimeoutError:
-            viewer.close(endings.SLOW)
+            await self._drop_slow_viewer()
 
-    def _drop_slow_viewer(self) -> None:
-        viewer = self._outlet.viewer
-        if viewer is not None and self._outlet.detach(viewer):
-            self._left_at = time.monotonic()
+    async def _drop_slow_viewer(self) -> None:
+        if viewer := self._outlet.viewer:
             viewer.close(endings.SLOW)
+            await self.detach(viewer)
 
     async def _resize(self, size: wire.Size) -> None:
         if size == self.size:
@@ -220,7 +219,7 @@ class LiveSession:
                 async with asyncio.timeout(LAST_WORDS_SECONDS):
                     await self._show(rest)
         except TimeoutError:
-            self._drop_slow_viewer()
+            log.info("last_output_not_read", session=str(self.id))
         except RecordingFailedError as error:
             ending = endings.CANNOT_RECORD.because(f"Recording failed: {error}.")
         if viewer := self._outlet.viewer:

@@ -1,0 +1,162 @@
+"""A recording whose process died is completed from its files: every whole event, and nothing else is touched."""
+
+from __future__ import annotations
+
+import os
+import threading
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import pytest
+from django.conf import settings
+from django.contrib.auth.models import User
+
+from audit import sessions
+from audit.asciicast import Header
+from audit.events import Output, Resize
+from audit.models import AuditEvent, Segment, Session
+from audit.recording.directory import RecordingDirectory, has_directory
+from audit.recording.key import make_key
+from audit.recording.reading import iter_events
+from audit.recording.recorder import Recorder, open_recording
+from audit.recording.recovery import recover_all, split_torn
+from hosts.models import Host
+from tests.recordings import make_host, web_login
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def host() -> Host:
+    return make_host("web-01")
+
+
+def begin(bob: User, host: Host) -> Recorder:
+    """Start a recording as a session does."""
+    session_id = uuid4()
+    key, sealed_key = make_key(session_id)
+    session = sessions.new_session(session_id, sealed_key, web_login(bob), host, 80, 24)
+    recorder = open_recording(session_id, key, Header(cols=80, rows=24, timestamp=1))
+    sessions.save_started(session, web_login(bob))
+    return recorder
+
+
+def die(recorder: Recorder) -> Path:
+    """Let go of the lock without a word, as kill -9 does. Return the recording's directory."""
+    directory: RecordingDirectory = recorder._directory
+    directory.release()
+    return directory.path
+
+
+def shown_in(session_id: UUID) -> str:
+    return "".join(event.text for event in iter_events(Session.objects.get(pk=session_id)) if isinstance(event, Output))
+
+
+def test_every_whole_event_is_kept_and_marked_recovered(bob: User, host: Host) -> None:
+    recorder = begin(bob, host)
+    recorder.write([Output(0.1, "one\r\n"), Resize(0.2, 100, 30), Output(0.5, "two\r\n")])
+    die(recorder)
+
+    assert recorder.session_id in recover_all()
+
+    session = Session.objects.get(pk=recorder.session_id)
+    assert (session.state, session.end_reason, session.duration) == (Session.State.RECOVERED, "recovered", 0.5)
+    assert shown_in(session.pk) == "one\r\ntwo\r\n"
+    assert session.ended_at is not None
+    assert not has_directory(session.pk)
+    assert Segment.objects.get(session=session).recovered
+    assert AuditEvent.objects.filter(action="recording.recovered", session_id=session.pk).count() == 1
+
+
+@pytest.mark.parametrize("cut", range(1, 40, 3))
+def test_a_torn_event_is_set_aside(bob: User, host: Host, cut: int) -> None:
+    recorder = begin(bob, host)
+    recorder.write([Output(0.1, "whole")])
+    recorder.write([Output(0.2, "exact \ufffd and torn", exact=b"exact \xff and torn")])
+    path = die(recorder) / "0.cast"
+    os.truncate(path, path.stat().st_size - cut)
+
+    recover_all()
+
+    assert shown_in(recorder.session_id) == "whole"
+    torn = settings.RECORDINGS_DIR / "torn" / f"{recorder.session_id}-0"
+    assert b"ZXhhY3Qg" in torn.read_bytes()
+
+
+def test_a_live_recording_is_never_touched(bob: User, host: Host) -> None:
+    recorder = begin(bob, host)
+    recorder.write([Output(0.1, "alive")])
+
+    assert recorder.session_id not in recover_all()
+
+    assert Session.objects.get(pk=recorder.session_id).state == Session.State.LIVE
+    recorder.write([Output(0.2, " and well")])
+    die(recorder)
+    recover_all()
+    assert shown_in(recorder.session_id) == "alive and well"
+
+
+def test_one_bad_recording_does_not_keep_the_others_from_being_sealed(bob: User, host: Host) -> None:
+    recorders = [begin(bob, host) for _ in range(3)]
+    for recorder in recorders:
+        recorder.write([Output(0.1, "x")])
+    bad, *good = sorted(recorders, key=lambda recorder: str(recorder.session_id))
+    (die(bad) / "0.cast").write_bytes(b"\x00garbage\n[not json\n")
+    for recorder in good:
+        die(recorder)
+
+    recover_all()
+
+    assert {Session.objects.get(pk=recorder.session_id).state for recorder in good} == {Session.State.RECOVERED}
+
+
+def test_recovering_again_and_at_the_same_time_changes_nothing(bob: User, host: Host) -> None:
+    recorders = [begin(bob, host) for _ in range(4)]
+    for recorder in recorders:
+        recorder.write([Output(0.1, "once")])
+        die(recorder)
+
+    threads = [threading.Thread(target=recover_all) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    recover_all()
+
+    for recorder in recorders:
+        assert shown_in(recorder.session_id) == "once"
+        assert Session.objects.get(pk=recorder.session_id).state == Session.State.RECOVERED
+        assert AuditEvent.objects.filter(session_id=recorder.session_id, action="recording.recovered").count() == 1
+
+
+def test_a_directory_without_a_session_is_set_aside() -> None:
+    session_id = uuid4()
+    key, _ = make_key(session_id)
+    recorder = open_recording(session_id, key, Header(cols=80, rows=24, timestamp=1))
+    die(recorder)
+
+    recover_all()
+
+    assert not has_directory(session_id)
+    assert (settings.RECORDINGS_DIR / "orphaned" / str(session_id) / "0.cast").exists()
+
+
+def test_a_session_whose_directory_is_gone_says_so(bob: User, host: Host) -> None:
+    recorder = begin(bob, host)
+    recorder._directory.discard()
+
+    recover_all()
+
+    session = Session.objects.get(pk=recorder.session_id)
+    assert (session.state, session.end_reason, session.has_gaps) == (Session.State.FAILED, "lost", True)
+
+
+def test_whole_lines_are_told_from_torn_ones() -> None:
+    header, first = b'{"version":2}\n', b'[0.1,"o","a"]\n'
+    exact, second = b'[0.2,"b","/w=="]\n', b'[0.2,"o","\\ufffd"]\n'
+
+    assert split_torn(header + first + exact + second) == (header + first + exact + second, b"")
+    assert split_torn(header + first + exact + second[:5]) == (header + first, exact + second[:5])
+    assert split_torn(header + first + exact) == (header + first, exact)
+    assert split_torn(header[:5]) == (b"", header[:5])
+    assert split_torn(b"") == (b"", b"")
