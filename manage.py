@@ -4,8 +4,11 @@
 import os
 import sys
 
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "bastion.settings")
+
 from django.core.management import execute_from_command_line
 
+import celery_app  # noqa: F401 so that commands send their tasks to the configured broker
+
 if __name__ == "__main__":
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "bastion.settings")
     execute_from_command_line(sys.argv)

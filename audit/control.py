@@ -1,4 +1,4 @@
-"""Telling the processes that run sessions to look at the database now. Best effort: they look every few seconds anyway."""
+"""Telling the processes that run sessions to look at the database now. Best effort: they do so by themselves, too."""
 
 from __future__ import annotations
 

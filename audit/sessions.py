@@ -45,7 +45,7 @@ def save_started(session: Session, login: Login) -> None:
         )
 
 
-def new_session(session_id: UUID, sealed_key: bytes, login: Login, host: Host, cols: int, rows: int) -> Session:
+def new_session(session_id: UUID, sealed_key: bytes, login: Login, host: Host, *, cols: int, rows: int) -> Session:
     """Return a session that is not saved yet."""
     return Session(
         pk=session_id,

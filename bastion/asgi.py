@@ -22,16 +22,20 @@ import celery_app  # noqa: F401 so that tasks are sent to the configured broker
 from audit.recording.recovery import recover_all
 from bastion.live.consumers import TerminalApplication
 from bastion.live.launch import Launcher
+from bastion.live.watch import watch
 
 launcher = Launcher()
 
 # Every socket of the product; tests/test_every_route.py walks them all.
 socket_routes = [
     path("ws/hosts/<uuid:host_id>/terminal/", cast("Any", TerminalApplication(launcher))),
+    path("ws/sessions/<uuid:session_id>/watch/", cast("Any", watch)),
 ]
 
 
-async def refuse_socket(scope: dict[str, Any], receive: Callable[[], Awaitable[Any]], send: Callable[[Any], Any]) -> None:
+async def refuse_socket(
+    _scope: dict[str, Any], receive: Callable[[], Awaitable[Any]], send: Callable[[Any], Any]
+) -> None:
     """Refuse the handshake of an address that is no socket."""
     await receive()
     await send({"type": "websocket.close", "code": 4404})

@@ -5,9 +5,13 @@ docs/operations.md holds the same table for people; tests/test_settings_table.py
 
 from __future__ import annotations
 
+import hashlib
 import os
+import re
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 
 class SettingError(ValueError):
@@ -28,15 +32,25 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("BASTION_BIND", "Address that the web server listens on.", "127.0.0.1"),
     Setting("BASTION_PORT", "Port that the web server listens on.", "8000"),
     Setting("BASTION_DATA_DIR", "Directory for everything that is kept.", "./data"),
-    Setting("BASTION_ADMIN_PASSWORD", "Password of the first administrator; a random one is made if empty.", is_secret=True),
-    Setting("BASTION_PUBLIC_URL", "Address that people type, e.g. https://bastion.example.org; empty: the bind address."),
+    Setting(
+        "BASTION_ADMIN_PASSWORD", "Password of the first administrator; a random one is made if empty.", is_secret=True
+    ),
+    Setting(
+        "BASTION_PUBLIC_URL", "Address that people type, e.g. https://bastion.example.org; empty: the bind address."
+    ),
     Setting("BASTION_SECRET_KEY", "Signs web sessions; made and kept in the data directory if empty.", is_secret=True),
-    Setting("BASTION_VAULT_KEYS", "Keys that encrypt credentials, `id:base64` by comma, newest first; made if empty.", is_secret=True),
+    Setting(
+        "BASTION_VAULT_KEYS",
+        "Keys that encrypt credentials, `id:base64` by comma, newest first; made if empty.",
+        is_secret=True,
+    ),
     Setting("BASTION_READY_FILE", 'File that gets {"url":…,"pid":…} once everything is up.'),
     Setting("BASTION_NODE", "Name of this machine among several; empty: its host name."),
     Setting("BASTION_WEB_PROCESSES", "Number of web processes.", "1"),
     Setting("BASTION_WORKER_PROCESSES", "Number of worker processes.", "1"),
-    Setting("DATABASE_URL", "postgres://user:password@host:5432/name; empty: SQLite in the data directory.", is_secret=True),
+    Setting(
+        "DATABASE_URL", "postgres://user:password@host:5432/name; empty: SQLite in the data directory.", is_secret=True
+    ),
     Setting("REDIS_URL", "redis://… or unix://…; empty: the embedded Valkey.", is_secret=True),
     Setting("BASTION_ALLOWED_ADDRESSES", "CIDRs, by comma, that hosts may have although they are refused by default."),
     Setting("BASTION_TRUSTED_PROXIES", "CIDRs, by comma, of proxies whose X-Forwarded-For and -Proto are believed."),
@@ -45,7 +59,9 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("BASTION_LENGTH_LIMIT", "Seconds that a session may last.", "28800"),
     Setting("BASTION_SESSIONS_PER_USER", "Sessions that one person may have open.", "10"),
     Setting("BASTION_DETACH_GRACE", "Seconds that a session waits for a person whose connection was lost.", "60"),
-    Setting("BASTION_SLOW_READER_LIMIT", "Seconds that a browser may leave output unread before its socket is closed.", "60"),
+    Setting(
+        "BASTION_SLOW_READER_LIMIT", "Seconds that a browser may leave output unread before its socket is closed.", "60"
+    ),
     Setting("BASTION_CONNECT_TIMEOUT", "Seconds for each step of reaching a host.", "10"),
     Setting("BASTION_SEGMENT_BYTES", "Size at which a segment of a recording closes.", "4194304"),
     Setting("BASTION_SEGMENT_SECONDS", "Age at which a segment of a recording closes.", "30"),
@@ -86,3 +102,23 @@ class Environment:
         if value not in {"0", "1"}:
             raise SettingError(f"{name}: expected 0 or 1, got {value!r}")
         return value == "1"
+
+
+# The kernel's limit is 107 bytes; some clients add a few of their own.
+LONGEST_SOCKET_PATH = 100
+
+
+def socket_path(run_directory: Path) -> Path:
+    """Return where the embedded Valkey's unix socket is, the same for every process that serves this data directory.
+
+    A unix socket's path must be shorter than 107 bytes, and Celery, channels-redis and redis-py read it as part of a
+    URL, each with its own idea of special characters: a path that will not do is replaced by a short private one.
+    """
+    wanted = run_directory / "valkey.sock"
+    if len(os.fsencode(wanted)) < LONGEST_SOCKET_PATH and re.fullmatch(r"[A-Za-z0-9_./+-]+", str(wanted)):
+        return wanted
+    digest = hashlib.sha256(os.fsencode(run_directory)).hexdigest()[:16]
+    parent = os.environ.get("XDG_RUNTIME_DIR", "")
+    if not (parent and os.access(parent, os.W_OK) and len(os.fsencode(parent)) < LONGEST_SOCKET_PATH / 2):
+        parent = tempfile.gettempdir()
+    return Path(parent) / f"bastion-{os.getuid()}-{digest}" / "valkey.sock"

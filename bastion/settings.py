@@ -243,7 +243,7 @@ REST_FRAMEWORK = {
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Bastion",
-    "DESCRIPTION": "Hosts, sessions, recordings and the ledger. Times are RFC 3339 in UTC; errors are RFC 9457 problems.",
+    "DESCRIPTION": "Hosts, sessions, recordings, the ledger. Times are RFC 3339 in UTC, errors RFC 9457 problems.",
     "VERSION": "1",
     "SCHEMA_PATH_PREFIX": r"/api/v1",
     "SERVE_INCLUDE_SCHEMA": False,

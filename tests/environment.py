@@ -1,4 +1,4 @@
-"""A private data directory for each test process. A plugin (`-p`), because Django's settings are read before conftest."""
+"""A private data directory for each test process; a plugin (`-p`): Django's settings are read before conftest."""
 
 from __future__ import annotations
 

@@ -29,10 +29,8 @@ def find_program(name: str) -> str | None:
 
 def require_program(*names: str) -> str:
     """Return the path of the first of these programs that is there; skip the test, or fail it, if none is."""
-    for name in names:
-        if path := find_program(name):
-            return path
-    miss(f"{' or '.join(names)} is not installed")
+    path = next(filter(None, map(find_program, names)), None)
+    return path or miss(f"{' or '.join(names)} is not installed")
 
 
 def require_root() -> None:

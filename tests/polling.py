@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 
 def eventually(ask: Callable[[], T], timeout: float = 15) -> T:
-    """Return the first true value of `ask`; its AssertionError, or one of ours, when that takes longer than `timeout`."""
+    """Return the first true value of `ask`. Raises its AssertionError, or one of ours, after `timeout` seconds."""
     deadline = time.monotonic() + timeout
     while True:
         try:

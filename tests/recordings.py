@@ -9,12 +9,12 @@ from datetime import UTC, datetime, timedelta
 from django.contrib.auth.models import User
 from django.utils import timezone
 
+from audit.asciicast import Header, encode_event, encode_header
 from audit.events import Event
 from audit.models import Session
 from audit.recording.key import make_key
 from audit.recording.segment import SegmentFacts, facts_of
 from audit.recording.shipping import ClosedSegment, ship_segment
-from audit.asciicast import Header, encode_event, encode_header
 from hosts.access import Action
 from hosts.logins import WEB_SCOPES, Login
 from hosts.models import Grant, Host
@@ -44,7 +44,13 @@ def web_login(user: User, key: str = "") -> Login:
 
 
 def make_session(
-    user: User, host: Host, *, started_at: datetime = STARTED_AT, state: str = Session.State.LIVE, cols: int = 80, rows: int = 24
+    user: User,
+    host: Host,
+    *,
+    started_at: datetime = STARTED_AT,
+    state: str = Session.State.LIVE,
+    cols: int = 80,
+    rows: int = 24,
 ) -> Session:
     session = Session(
         user=user,

@@ -10,25 +10,17 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
+import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import psutil
 
+from tests.polling import eventually
+
 ROOT = Path(__file__).resolve().parent.parent
 START_SECONDS = 120.0
-
-
-def eventually(holds: Callable[[], Any], seconds: float = 20.0) -> Any:
-    """Return the first true value of `holds`, asked again and again. Raises AssertionError after so many seconds."""
-    deadline = time.monotonic() + seconds
-    while not (value := holds()):
-        assert time.monotonic() < deadline, f"{getattr(holds, '__name__', 'it')} did not hold within {seconds:.0f} s"
-        time.sleep(0.05)
-    return value
 
 
 def still_running(processes: list[psutil.Process]) -> list[psutil.Process]:
@@ -42,13 +34,22 @@ class Product:
     def __init__(self, directory: Path, *arguments: str, **environment: str) -> None:
         self.directory = directory
         self.ready_file = directory / "ready.json"
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith(("BASTION_", "REDIS_", "DATABASE_"))}
+        inherited = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("BASTION_", "REDIS_", "DATABASE_"))
+        }
         self._popen = subprocess.Popen(
             [sys.executable, "-m", "bastion.supervisor", *arguments],
             cwd=ROOT,
             # A .env of the person who runs the tests must not count: what is set here wins, empty or not.
             env=inherited
-            | {"BASTION_BIND": "127.0.0.1", "BASTION_PORT": "0", "BASTION_DATA_DIR": str(directory), "BASTION_PUBLIC_URL": ""}
+            | {
+                "BASTION_BIND": "127.0.0.1",
+                "BASTION_PORT": "0",
+                "BASTION_DATA_DIR": str(directory),
+                "BASTION_PUBLIC_URL": "",
+            }
             | {"BASTION_READY_FILE": str(self.ready_file), "REDIS_URL": "", "DATABASE_URL": "", "PYTHONUNBUFFERED": "1"}
             | environment,
             stdout=subprocess.PIPE,

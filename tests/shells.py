@@ -19,46 +19,67 @@ from pathlib import Path
 from audit.events import Event, Input, Output
 
 COLS, ROWS = 80, 24
-# A person sees the prompt before typing: silence that ends a wait.
-_QUIET = 0.16
+UP, LEFT = "\x1b[A", "\x1b[D"
+CTRL_C, CTRL_D, CTRL_L, CTRL_R, ESCAPE, TAB = "\x03", "\x04", "\x0c", "\x12", "\x1b", "\t"
+
+# A person sees the prompt before typing; and nothing takes so long that a loaded machine would not answer.
+_QUIET = 0.13
+_PATIENCE = 20.0
 
 
 @dataclass
 class Shell:
-    """A running shell. `type` and `press` send keys one by one, `settle` waits until it is quiet."""
+    """A running shell whose prompt ends in `prompt`. Every method that sends keys waits for what it causes."""
 
     argv: list[str]
     home: Path
+    prompt: str
     environment: dict[str, str] = field(default_factory=dict)
     events: list[Event] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._started = time.monotonic()
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._output = ""
         pid, master = pty.fork()
         if pid == 0:
             self._become_shell()
         self._pid, self._master = pid, master
         fcntl.ioctl(master, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLS, 0, 0))
-        self.settle(first=5.0)
+        self.wait_for(self.prompt)
 
-    def type(self, text: str) -> Shell:
-        """Type text as a person does, key by key, then Enter."""
-        return self.press(*text).press("\r").settle()
+    def run(self, *keys: str, then: str = "") -> None:
+        """Press keys and Enter, and wait for `then`: the next prompt, if nothing else is said."""
+        for number, text in enumerate(keys, 1):
+            self.press(text, is_last=number == len(keys))
+        self._output = ""
+        self._send("\r")
+        self.wait_for(then or self.prompt)
 
-    def press(self, *keys: str) -> Shell:
-        for key in keys:
-            self.events.append(Input(self._now(), key))
-            os.write(self._master, key.encode())
-            self._read(0.02)
-        return self
+    def press(self, text: str, *, is_last: bool = False) -> None:
+        """Press the keys of a text (or one special key) and see their echo; unless it is the last, think a moment."""
+        for key in [text] if text.startswith(ESCAPE) else text:
+            self._send(key)
+            self._read(0.03)
+        if not is_last:
+            self.settle()
 
-    def settle(self, first: float = 1.0) -> Shell:
-        """Wait until something came and then nothing more for a moment."""
-        if self._read(first):
-            while self._read(_QUIET):
-                pass
-        return self
+    def press_ahead(self, text: str) -> None:
+        """Press the keys of a text without waiting."""
+        for key in text:
+            self._send(key)
+            self._read(0.001)
+
+    def wait_for(self, text: str) -> None:
+        deadline = time.monotonic() + _PATIENCE
+        while text not in self._output:
+            if not self._read(0.2) and time.monotonic() > deadline:
+                raise TimeoutError(f"no {text!r} in {self._output[-300:]!r}")
+        self.settle()
+
+    def settle(self) -> None:
+        while self._read(_QUIET):
+            pass
 
     def close(self) -> list[Event]:
         """End the shell and return what was recorded."""
@@ -70,13 +91,16 @@ class Shell:
 
     def _become_shell(self) -> None:
         os.chdir(self.home)
-        kept = {name: os.environ[name] for name in ("PATH", "LC_ALL") if name in os.environ}
-        base = {"HOME": str(self.home), "TERM": "xterm-256color", "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8", "HISTFILE": ""}
+        base = {"PATH": os.environ["PATH"], "HOME": str(self.home), "TERM": "xterm-256color", "LC_ALL": "C.UTF-8"}
         program = shutil.which(self.argv[0]) or self.argv[0]
-        os.execve(program, self.argv, {**kept, **base, **self.environment})  # noqa: S606 - a shell is what is tested
+        os.execve(program, self.argv, {**base, **self.environment})  # noqa: S606 - a shell is what is tested
 
     def _now(self) -> float:
         return round(time.monotonic() - self._started, 6)
+
+    def _send(self, key: str) -> None:
+        self.events.append(Input(self._now(), key))
+        os.write(self._master, key.encode())
 
     def _read(self, timeout: float) -> bool:
         ready, _, _ = select.select([self._master], [], [], timeout)
@@ -88,5 +112,6 @@ class Shell:
             return False
         text = self._decoder.decode(chunk)
         if text:
+            self._output += text
             self.events.append(Output(self._now(), text))
         return bool(chunk)

@@ -27,7 +27,9 @@ def hidden_in(events: list[Event]) -> int:
 
 
 def test_echoed_keys_are_kept() -> None:
-    events = kept(("typed", "l"), ("shown", "l"), ("typed", "s"), ("shown", "s"), ("typed", "\r"), ("shown", "\r\nbin\r\n"))
+    events = kept(
+        ("typed", "l"), ("shown", "l"), ("typed", "s"), ("shown", "s"), ("typed", "\r"), ("shown", "\r\nbin\r\n")
+    )
 
     assert (text_of(events), hidden_in(events)) == ("ls\r", 0)
 
@@ -73,7 +75,11 @@ def test_after_a_password_keys_are_kept_again() -> None:
 
 def test_a_shell_that_colours_what_is_typed_echoes_it() -> None:
     events = kept(
-        ("shown", "% "), ("typed", "l"), ("shown", "\x1b[4ml\x1b[24m"), ("typed", "s"), ("shown", "\b\x1b[32ml\x1b[32ms\x1b[39m")
+        ("shown", "% "),
+        ("typed", "l"),
+        ("shown", "\x1b[4ml\x1b[24m"),
+        ("typed", "s"),
+        ("shown", "\b\x1b[32ml\x1b[32ms\x1b[39m"),
     )
 
     assert (text_of(events), hidden_in(events)) == ("ls", 0)

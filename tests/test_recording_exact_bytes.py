@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from uuid import UUID
 
 from django.contrib.auth.models import User
+from pytest_django import Settings
 
 from audit.asciicast import raw_bytes
 from audit.models import Session
@@ -20,7 +22,7 @@ def raw_of(session: Session) -> bytes:
     return b"".join(raw_bytes(iter_events(session), session.encoding))
 
 
-def sealed(session_id: object) -> Session:
+def sealed(session_id: UUID) -> Session:
     return eventually(lambda: Session.objects.get(pk=session_id, state=Session.State.SEALED), 30)
 
 
@@ -48,7 +50,9 @@ def test_what_script_captured_on_the_host_is_in_the_recording(
 
     with open_terminal(server, web_01.pk, token_of(bob)) as terminal:
         session_id = terminal.wait_ready()
-        terminal.type(f"script -q -c 'ls --color=always / ; printf \"\\\\e[1m中文\\\\e[0m\\\\xff\"' {typescript}; exit\r")
+        terminal.type(
+            f"script -q -c 'ls --color=always / ; printf \"\\\\e[1m中文\\\\e[0m\\\\xff\"' {typescript}; exit\r"
+        )
         assert terminal.wait_closed(30) == 1000
 
     captured = typescript.read_bytes()
@@ -57,10 +61,8 @@ def test_what_script_captured_on_the_host_is_in_the_recording(
     assert body in raw_of(sealed(session_id))
 
 
-def test_the_lines_of_all_segments_are_one_asciicast(
-    server: int, web_01: Host, bob: User, settings: object
-) -> None:
-    settings.SEGMENT_BYTES = 20_000  # type: ignore[attr-defined]
+def test_the_lines_of_all_segments_are_one_asciicast(server: int, web_01: Host, bob: User, settings: Settings) -> None:
+    settings.SEGMENT_BYTES = 20_000
     give(bob, web_01, "connect")
 
     with open_terminal(server, web_01.pk, token_of(bob)) as terminal:

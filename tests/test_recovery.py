@@ -35,7 +35,7 @@ def begin(bob: User, host: Host) -> Recorder:
     """Start a recording as a session does."""
     session_id = uuid4()
     key, sealed_key = make_key(session_id)
-    session = sessions.new_session(session_id, sealed_key, web_login(bob), host, 80, 24)
+    session = sessions.new_session(session_id, sealed_key, web_login(bob), host, cols=80, rows=24)
     recorder = open_recording(session_id, key, Header(cols=80, rows=24, timestamp=1))
     sessions.save_started(session, web_login(bob))
     return recorder

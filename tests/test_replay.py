@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from typing import Any
 
 import orjson
@@ -20,7 +21,6 @@ from audit.timeline import Idle, Recorded, microseconds, parts_of, time_map
 from hosts.vault import seal
 from tests.recordings import make_host, make_session, record_segments
 
-
 pytestmark = pytest.mark.usefixtures("valkey")
 
 
@@ -35,7 +35,7 @@ def load(session: Session, idle: Idle = "keep") -> tuple[dict[str, Any], list[di
     assert index["version"] == 1
     starts = [part["start"] for part in index["segments"]]
     assert starts[0] == 0
-    assert all(a < b for a, b in zip(starts, starts[1:], strict=False))
+    assert all(a < b for a, b in pairwise(starts))
     assert all(start < index["duration"] for start in starts[1:])
     times = [t for t, _ in index["markers"]]
     assert times == sorted(times)
@@ -81,7 +81,12 @@ def test_a_recording_is_cut_at_its_segments(session: Session) -> None:
     assert index["term"] == {"cols": 80, "rows": 24}
     assert index["duration"] == index["true_duration"] == 33.0
     assert [code for _, code, _ in segments[0]["events"]] == ["o", "i", "o"]
-    assert segments[1]["events"] == [[31.0, "o", "three\r\n"], [32.0, "r", "100x30"], [32.5, "o", "four"], [33.0, "x", ""]]
+    assert segments[1]["events"] == [
+        [31.0, "o", "three\r\n"],
+        [32.0, "r", "100x30"],
+        [32.5, "o", "four"],
+        [33.0, "x", ""],
+    ]
     assert screen_at(segments, 1, 32.5)[:4] == ["one", "two", "three", "four"]
 
 
@@ -192,16 +197,14 @@ def test_any_recording_is_cut_so_that_times_rise_and_nothing_is_longer_than_it_w
         for step in group:
             t += step
             times.append(t)
-        silences = [(a, b - a) for a, b in zip(times, times[1:], strict=False) if b - a > 2]
+        silences = [(a, b - a) for a, b in pairwise(times) if b - a > 2]
         segments.append(Recorded(times[0], times[-1], silences))
     shown = time_map(segments, idle)
     parts = parts_of(segments, shown)
     assert all(part.start < part.end for part in parts)
-    assert all(a.end < b.start for a, b in zip(parts, parts[1:], strict=False))
+    assert all(a.end < b.start for a, b in pairwise(parts))
     nodes = shown.nodes
-    assert all(a[0] < b[0] and a[1] < b[1] for a, b in zip(nodes, nodes[1:], strict=False))
+    assert all(a[0] < b[0] and a[1] < b[1] for a, b in pairwise(nodes))
     assert shown.shown(microseconds(t)) <= microseconds(t)
     if idle == "keep":
         assert shown.shown(microseconds(t)) == microseconds(t)
-
-

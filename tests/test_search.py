@@ -13,8 +13,7 @@ from django.db import connection
 
 from audit import search
 from audit.models import Session
-from audit.search import Filters, Hit, Kind, Passage, QueryError, Scope, backend
-from audit.search import statement
+from audit.search import Filters, Hit, Kind, Passage, QueryError, Scope, backend, statement
 from tests.recordings import STARTED_AT, make_host, make_session
 
 
@@ -249,7 +248,8 @@ def test_a_cursor_that_is_not_ours_says_so(session: Session, cursor: str) -> Non
 
 
 @pytest.mark.parametrize(
-    "query", ['"', '""', '"""', "'", "%%%", "\\", "AND", "NEAR(a b)", "*", "^x", "a:b", "{x}", "(", "x OR y", "\x00", "\ud800"]
+    "query",
+    ['"', '""', '"""', "'", "%%%", "\\", "AND", "NEAR(a b)", "*", "^x", "a:b", "{x}", "(", "x OR y", "\x00", "\ud800"],
 )
 def test_signs_that_mean_something_to_databases_are_only_looked_for(session: Session, query: str) -> None:
     index(session, f"begin {query} end")

@@ -8,12 +8,15 @@ import re
 import signal
 import socket
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.running_product import Product, eventually, product, short_directory, still_running
+from tests.polling import eventually
+from tests.running_product import ROOT, Product, product, short_directory, still_running
 
 pytestmark = [pytest.mark.timeout(300), pytest.mark.xdist_group("supervisor")]
 
@@ -88,9 +91,8 @@ def test_a_port_in_use_is_one_clear_line(running: Product, directory: Path) -> N
     port = running.url.rpartition(":")[2]
     with product(directory, BASTION_PORT=port) as second:
         assert second.wait() == 1
-        assert second.output == (
-            f"Bastion did not start. Port {port} on 127.0.0.1 is in use. Stop what listens there, or set BASTION_PORT.\n"
-        )
+        reason = f"Port {port} on 127.0.0.1 is in use. Stop what listens there, or set BASTION_PORT."
+        assert second.output == f"Bastion did not start. {reason}\n"
 
 
 def test_a_killed_web_process_starts_again_on_the_same_port(running: Product) -> None:
@@ -139,19 +141,35 @@ def test_a_signal_while_starting_stops_the_start(directory: Path) -> None:
         assert not started.ready_file.exists()
 
 
-def test_each_role_runs_by_itself(running: Product) -> None:
+@pytest.mark.parametrize("role", ["worker", "beat"])
+def test_each_role_runs_by_itself(running: Product, role: str) -> None:
     redis_url = f"unix://{running.directory}/run/valkey.sock"
-    for role in ("worker", "beat"):
-        with product(running.directory, role, REDIS_URL=redis_url) as started:
-            eventually(lambda started=started, role=role: f"Running: {role}." in started.output, 60)
-            assert started.child("celery", role).is_running()
-            os.kill(started.pid, signal.SIGTERM)
-            assert started.wait() == 0
+    with product(running.directory, role, REDIS_URL=redis_url, BASTION_READY_FILE="") as started:
+        eventually(lambda: f"Running: {role}." in started.output, 60)
+        assert started.child("celery", role).is_running()
+        os.kill(started.pid, signal.SIGTERM)
+        assert started.wait() == 0
+
+
+def test_the_healthchecks_of_the_containers_pass(running: Product) -> None:
+    environment = os.environ | {
+        "BASTION_DATA_DIR": str(running.directory),
+        "BASTION_PORT": running.url.rpartition(":")[2],
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+    }
+    for command in (
+        ["python", "-m", "bastion.probe", "/readyz"],
+        ["celery", "-A", "celery_app", "inspect", "ping", "--timeout", "5"],
+    ):
+        result = subprocess.run(command, cwd=ROOT, env=environment, check=False, capture_output=True, text=True)
+        assert result.returncode == 0, result.stdout + result.stderr
 
 
 def test_several_web_processes_share_the_port_and_their_counters(running: Product) -> None:
     redis_url = f"unix://{running.directory}/run/valkey.sock"
-    with product(running.directory, "web", REDIS_URL=redis_url, BASTION_WEB_PROCESSES="2", BASTION_READY_FILE="") as started:
+    with product(
+        running.directory, "web", REDIS_URL=redis_url, BASTION_WEB_PROCESSES="2", BASTION_READY_FILE=""
+    ) as started:
         eventually(lambda: "ready at" in started.output, 60)
         assert len([child for child in started.children() if "bastion.web" in child.cmdline()]) == 2
         os.kill(started.pid, signal.SIGTERM)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 import pytest
 from django.contrib.auth.models import User
 
@@ -15,7 +17,7 @@ from tests.sshd import SshServer
 from tests.terminal import open_terminal
 
 
-def sealed(session_id: object) -> Session:
+def sealed(session_id: UUID) -> Session:
     return eventually(lambda: Session.objects.get(pk=session_id, state=Session.State.SEALED))
 
 
@@ -123,7 +125,9 @@ def test_a_request_to_end_is_found_in_the_database_without_redis(server: int, we
 
     with open_terminal(server, web_01.pk, token_of(bob)) as terminal:
         session_id = terminal.wait_ready()
-        Session.objects.filter(pk=session_id).update(end_requested_at="2026-01-01T00:00Z", end_requested_by_name="carol")
+        Session.objects.filter(pk=session_id).update(
+            end_requested_at="2026-01-01T00:00Z", end_requested_by_name="carol"
+        )
         assert terminal.wait_closed() == 4410
         assert "carol" in terminal.close_reason
     assert sealed(session_id).end_reason == "terminated"

@@ -76,7 +76,8 @@ def test_without_a_sign_in_there_is_no_terminal(server: int, web_01: Host) -> No
 
 
 @pytest.mark.parametrize(
-    "origin", [None, "null", "https://evil.test", "http://127.0.0.1:1", "HTTP://127.0.0.1", "http://127.0.0.1.evil.test"]
+    "origin",
+    [None, "null", "https://evil.test", "http://127.0.0.1:1", "HTTP://127.0.0.1", "http://127.0.0.1.evil.test"],
 )
 def test_a_cookie_from_a_foreign_page_is_refused_at_the_handshake(
     server: int, web_01: Host, bob: User, origin: str | None
@@ -206,9 +207,7 @@ def test_only_administrators_learn_how_an_address_answers(server: int, web_01: H
     assert "refused" in terminal.close_reason
 
 
-def test_an_address_of_our_own_is_not_connected_to(
-    server: int, web_01: Host, bob: User, settings: Settings
-) -> None:
+def test_an_address_of_our_own_is_not_connected_to(server: int, web_01: Host, bob: User, settings: Settings) -> None:
     settings.ALLOWED_ADDRESSES = []
     give(bob, web_01, "connect")
 

@@ -58,9 +58,7 @@ def test_the_terminal_ends(server: int, web_01: Host, bob: User, cause: Callable
 
 
 @pytest.mark.parametrize("change", [{"revoked_at": timezone.now()}, {"expires_at": timezone.now()}])
-def test_the_terminal_of_a_token_ends_with_it(
-    server: int, web_01: Host, bob: User, change: dict[str, object]
-) -> None:
+def test_the_terminal_of_a_token_ends_with_it(server: int, web_01: Host, bob: User, change: dict[str, object]) -> None:
     give(bob, web_01, "connect")
 
     with open_terminal(server, web_01.pk, token_of(bob)) as terminal:
@@ -95,14 +93,12 @@ def test_it_ends_with_redis_stopped_too(server: int, web_01: Host, bob: User, va
     with open_terminal(server, web_01.pk, token_of(bob)) as terminal:
         terminal.wait_ready()
         # Redis answers nobody for as long as the test lasts.
-        Redis.from_url(valkey).execute_command("CLIENT", "PAUSE", "8000", "ALL")
+        Redis.from_url(valkey).client_pause(8000)
         Grant.objects.update(revoked_at=timezone.now())
         assert terminal.wait_closed() == 4411
 
 
-def test_a_terminal_ends_when_it_is_idle_for_too_long(
-    server: int, web_01: Host, bob: User, settings: Settings
-) -> None:
+def test_a_terminal_ends_when_it_is_idle_for_too_long(server: int, web_01: Host, bob: User, settings: Settings) -> None:
     give(bob, web_01, "connect")
     Host.objects.update(idle_limit=1)
 

@@ -4,8 +4,8 @@
     chain[n]  = SHA-256(0x02 || chain[n-1] || SHA-256(object n) || SHA-256(salt n || asciicast bytes n))
     salt n    = HKDF-SHA256(recording key, n)
 
-With the stored objects and the last value of the plain hashes anybody can check the chain without a key; with the
-salts, anybody can check a plain cast. The salt keeps a guess at a short segment's text from being confirmed by its hash.
+With the stored objects and the plain hashes anybody can check the chain without a key; with the salts, anybody can
+check a plain cast. The salt keeps a guess at a short segment's text from being confirmed by its hash.
 """
 
 from __future__ import annotations

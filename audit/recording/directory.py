@@ -1,10 +1,10 @@
 """The directory of a recording that is not sealed yet, and the lock that says who is writing it.
 
-    <recordings>/open/<session id>/lock          held with flock for as long as its recorder lives
-    <recordings>/open/<session id>/<n>.cast      the open segment, and closed ones that are not stored yet
-    <recordings>/open/<session id>/<n>.object    a closed segment, encoded once, on its way to the storage
-    <recordings>/torn/<session id>-<n>           bytes of an event that a crash cut in two
-    <recordings>/orphaned/<session id>/          a directory whose session was never committed
+<recordings>/open/<session id>/lock          held with flock for as long as its recorder lives
+<recordings>/open/<session id>/<n>.cast      the open segment, and closed ones that are not stored yet
+<recordings>/open/<session id>/<n>.object    a closed segment, encoded once, on its way to the storage
+<recordings>/torn/<session id>-<n>           bytes of an event that a crash cut in two
+<recordings>/orphaned/<session id>/          a directory whose session was never committed
 """
 
 from __future__ import annotations

@@ -88,7 +88,13 @@ def mark_missing() -> None:
 
 
 def ship_file(
-    directory: RecordingDirectory, session_id: UUID, key: bytes, path: Path, facts: SegmentFacts, *, recovered: bool = False
+    directory: RecordingDirectory,
+    session_id: UUID,
+    key: bytes,
+    path: Path,
+    facts: SegmentFacts,
+    *,
+    recovered: bool = False,
 ) -> SegmentFacts:
     """Store the whole events of a segment's file and return the facts about them.
 
@@ -143,9 +149,7 @@ def _ship_files(directory: RecordingDirectory, session: Session) -> None:
 
 def _facts_after(segment: Segment, encoding: str) -> SegmentFacts:
     """Return the empty facts of the segment after a stored one."""
-    facts = SegmentFacts(
-        n=segment.n, cols=segment.cols, rows=segment.rows, encoding=encoding, previous_t=segment.start
-    )
+    facts = SegmentFacts(n=segment.n, cols=segment.cols, rows=segment.rows, encoding=encoding, previous_t=segment.start)
     return facts_of(read_events(segment), facts).following()
 
 
@@ -170,4 +174,6 @@ def _close_session(session_id: UUID) -> None:
     # Ended by its own process but not sealed by it: nothing was recovered, only finished.
     is_recovered = session.end_reason == "recovered"
     seal_recording(session_id, Session.State.RECOVERED if is_recovered else Session.State.SEALED)
-    log.info("recording_recovered" if has_died else "recording_sealed_late", session=str(session_id), at=str(timezone.now()))
+    log.info(
+        "recording_recovered" if has_died else "recording_sealed_late", session=str(session_id), at=str(timezone.now())
+    )

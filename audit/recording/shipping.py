@@ -35,7 +35,7 @@ def encode_object(plain: bytes) -> bytes:
 
 
 def decode_object(stored: bytes, plain_bytes: int) -> bytes:
-    """Return the asciicast bytes of a stored object. Raises zstandard.ZstdError; never makes more than `plain_bytes`."""
+    """Return the asciicast bytes of a stored object, never more than `plain_bytes`. Raises zstandard.ZstdError."""
     return zstandard.ZstdDecompressor().decompress(stored, max_output_size=plain_bytes)
 
 

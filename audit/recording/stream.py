@@ -11,6 +11,7 @@ import asyncio
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 from uuid import UUID
 
 import structlog
@@ -167,3 +168,38 @@ class SessionStream:
 
     def end(self) -> None:
         self._publisher.end(self._session_id)
+
+
+@dataclass(frozen=True, slots=True)
+class StreamEntry:
+    """One entry, read back. `lines` is None for the last one, which marks the session's end."""
+
+    entry_id: bytes
+    first: int
+    count: int
+    lines: bytes | None
+
+
+class StreamReader:
+    """Reads one session's stream from its oldest entry on. Raises RedisError, OSError."""
+
+    def __init__(self, redis: Redis, session_id: UUID) -> None:
+        self._redis = redis
+        self._key = stream_key(session_id)
+        self._after = b"0-0"
+
+    async def read(self, wait_seconds: float) -> list[StreamEntry]:
+        """Return the next entries; an empty list if none comes in time."""
+        block = max(1, round(wait_seconds * 1000))
+        # redis-py types answers for every protocol version at once; here it is version 2 without decoding.
+        found: Any = await self._redis.xread({self._key: self._after}, count=64, block=block)
+        entries = [_entry(entry_id, fields) for _, stream in found or [] for entry_id, fields in stream]
+        if entries:
+            self._after = entries[-1].entry_id
+        return entries
+
+
+def _entry(entry_id: bytes, fields: dict[bytes, bytes]) -> StreamEntry:
+    if b"x" in fields:
+        return StreamEntry(entry_id, 0, 0, None)
+    return StreamEntry(entry_id, int(fields[b"n"]), int(fields[b"c"]), fields[b"d"])

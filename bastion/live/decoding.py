@@ -10,6 +10,11 @@ from audit.events import Output
 HOLD_SECONDS = 0.05
 # UTF-8 and GB18030 take four bytes at most, so that at most three can be incomplete.
 MOST_HELD = 3
+# RFC 3629: what a character's first byte says of its length, and which bytes are never first.
+_LENGTHS = (
+    dict.fromkeys(range(0xC2, 0xE0), 2) | dict.fromkeys(range(0xE0, 0xF0), 3) | dict.fromkeys(range(0xF0, 0xF5), 4)
+)
+_FOLLOWING = range(0x80, 0xC0)
 
 
 class OutputDecoder:
@@ -61,10 +66,8 @@ class OutputDecoder:
 def _incomplete_utf8(data: bytes) -> int:
     for count in range(1, min(MOST_HELD, len(data)) + 1):
         byte = data[-count]
-        if byte < 0x80:
-            return 0
-        if byte >= 0xC0:
-            needed = 2 if byte < 0xE0 else 3 if byte < 0xF0 else 4
-            # F5 to FF begin nothing, and a lead byte with all its rest is no beginning either.
-            return count if byte < 0xF5 and count < needed else 0
+        if byte in _FOLLOWING:
+            continue
+        # A lead byte with all its rest is no beginning either.
+        return count if count < _LENGTHS.get(byte, 1) else 0
     return 0

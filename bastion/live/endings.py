@@ -1,4 +1,4 @@
-"""The one table of how a terminal ends: a word for the record, a close code for the socket, a sentence for the person."""
+"""The one table of how a terminal ends: a word for the record, a close code, and a sentence for the person."""
 
 from __future__ import annotations
 
@@ -64,7 +64,9 @@ IDLE = Ending(CloseCode.IDLE, "idle", "Nothing was typed or shown for too long."
 TOO_LONG = Ending(CloseCode.TOO_LONG, "too_long", "The session reached its maximum length.")
 TERMINATED = Ending(CloseCode.TERMINATED, "terminated", "Ended by an auditor.")
 ACCESS_ENDED = Ending(CloseCode.ACCESS_ENDED, "access_ended", "Your access ended.")
-ATTACHED_ELSEWHERE = Ending(CloseCode.ATTACHED_ELSEWHERE, "attached_elsewhere", "This session was opened somewhere else.")
+ATTACHED_ELSEWHERE = Ending(
+    CloseCode.ATTACHED_ELSEWHERE, "attached_elsewhere", "This session was opened somewhere else."
+)
 CANNOT_RESUME = Ending(CloseCode.CANNOT_RESUME, "cannot_resume", "This session cannot be taken up again.")
 TOO_MANY_SESSIONS = Ending(CloseCode.TOO_MANY_SESSIONS, "too_many_sessions", "You have too many sessions open.")
 CANNOT_RECORD = Ending(CloseCode.CANNOT_RECORD, "cannot_record", "Recording failed, so nothing more was shown.")

@@ -202,7 +202,7 @@ def _open_session(login: Login, host_id: UUID, size: wire.Size) -> _Opened:
         host = _admit(login, host_id)
         session_id = uuid4()
         key, sealed_key = make_key(session_id)
-        session = new_session(session_id, sealed_key, login, host, size.cols, size.rows)
+        session = new_session(session_id, sealed_key, login, host, cols=size.cols, rows=size.rows)
         header = Header(
             cols=size.cols,
             rows=size.rows,

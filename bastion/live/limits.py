@@ -37,7 +37,7 @@ class Limits:
             self._length_warnings.pop(0)
             return f"This session ends in {_minutes(left)}: sessions on this host have a maximum length."
         silence_left = self._active + self.idle_limit - now
-        if not self._is_idle_warned and IDLE_WARNING < self.idle_limit and silence_left <= IDLE_WARNING:
+        if not self._is_idle_warned and self.idle_limit > IDLE_WARNING and silence_left <= IDLE_WARNING:
             self._is_idle_warned = True
             return f"This session ends in {_minutes(silence_left)} unless something is typed or shown."
         return None
@@ -60,4 +60,5 @@ def limits_of(host: Host) -> Limits:
 
 
 def _minutes(seconds: float) -> str:
-    return f"{round(seconds)} s" if seconds < 60 else f"{round(seconds / 60)} min"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes else f"{round(seconds)} s"

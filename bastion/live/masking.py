@@ -14,7 +14,8 @@ ECHO_SECONDS = 0.5
 _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_=>])")
 # A cursor line that asks for a secret: what is typed there is not kept even where the host echoes it.
 _SECRET_PROMPT = re.compile(
-    r"(?:pass(?:word|phrase|code)|\bPIN\b|one-time|OTP|verification code|contrase\S+|passwort|mot de passe|密码|口令|驗證碼|验证码)"
+    r"(?:pass(?:word|phrase|code)|\bPIN\b|one-time|OTP|verification code|contrase\S+|passwort|mot de passe"
+    r"|密码|口令|驗證碼|验证码)"
     r"[^\r\n]{0,80}[:：?>]\s*$",
     re.IGNORECASE,
 )

@@ -30,7 +30,7 @@ class Viewer:
 
 
 class Outlet:
-    """Sends output to the attached viewer and remembers the last of it. Offsets count bytes since the session's start."""
+    """Sends output to the attached viewer and remembers the last of it. Offsets count bytes since the session began."""
 
     def __init__(self, slow_reader_limit: float) -> None:
         self._slow_reader_limit = slow_reader_limit

@@ -142,9 +142,9 @@ class LiveSession:
     # What sockets and control do to a session.
 
     async def attach(self, viewer: Viewer, login: Login, after: int) -> None:
-        """Let `viewer` see and type from byte `after` on, for as long as `login` stands; whoever was attached is closed.
+        """Let `viewer` see and type from byte `after` on, for as long as `login` stands.
 
-        Raises EndedError.
+        Whoever was attached is closed. Raises EndedError.
         """
         before = self._outlet.viewer
         self._outlet.attach(viewer, after)
@@ -246,7 +246,9 @@ def _first_ending(done: Iterable[asyncio.Future[Ending]]) -> Ending:
             case None:
                 found.append(task.result())
             case RecordingFailedError():
-                return endings.CANNOT_RECORD.because(f"Recording failed: {error}. Nothing was shown that is not recorded.")
+                return endings.CANNOT_RECORD.because(
+                    f"Recording failed: {error}. Nothing was shown that is not recorded."
+                )
             case EndedError():
                 found.append(error.ending)
             case _:

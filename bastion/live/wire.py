@@ -100,7 +100,7 @@ def _size(message: dict[str, Any], name: str, most: int) -> int:
 
 def _number(text: str, name: str, least: int, most: int) -> int:
     # isdigit is true for digits of any script; sizes come in ASCII.
-    if not (text.isascii() and text.isdigit() and len(text) < 20 and least <= int(text) <= most):
+    if not (text.isascii() and text.isdigit() and len(text) <= len(str(most)) and least <= int(text) <= most):
         raise ProtocolError(f"{name}: expected a whole number from {least} to {most}, got {text!r:.60}")
     return int(text)
 

@@ -241,7 +241,11 @@ async def open_shell(route: SshRoute, secret: LoginSecret, *, cols: int, rows: i
 def fetch_host_keys(destinations: Sequence[Destination], timeout: float) -> list[tuple[str, str]]:
     """Return (algorithm, fingerprint) of each key that the host shows; sends nothing but the key exchange."""
     found: dict[str, str] = {}
-    families = (("ssh-ed25519",), ("ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521"), ("rsa-sha2-512",))
+    families = (
+        ("ssh-ed25519",),
+        ("ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521"),
+        ("rsa-sha2-512",),
+    )
     for algorithms in families:
         transport = None
         try:

@@ -1,0 +1,231 @@
+"""Recordings in the form that asciinema-player 3.17 loads bit by bit (format "segmented").
+
+audit/timeline.py says how time is cut, true or with silences cut short; tests/test_replay_player.py asks the player.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from threading import Lock
+from typing import Any
+from uuid import UUID
+
+import orjson
+
+from audit.events import Output, Resize
+from audit.indexing.screen import Screen
+from audit.models import Command, Segment, Session
+from audit.recording.reading import read_events, read_segment
+from audit.timeline import Idle, Part, Recorded, TimeMap, microseconds, parts_of, seconds, time_map
+from hosts.vault import VaultError, open_sealed
+
+MOST_MARKERS = 2000
+LONGEST_LABEL = 100
+# Of recording that one request may run through a terminal because the indexer has not been there yet.
+MOST_REBUILT_BYTES = 256 * 1024 * 1024
+_KEPT_SNAPSHOTS = 16
+# What the player shows or passes on. Exact bytes, hidden input and the exit are for other readers.
+_SHOWN_EVENTS = frozenset({"o", "i", "r"})
+
+
+class NotIndexedError(Exception):
+    """A screen cannot be rebuilt within bounds before the indexer has caught up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Terminal output that rebuilds a screen of this size."""
+
+    cols: int
+    rows: int
+    init: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Timeline:
+    segments: Sequence[Segment]
+    shown: TimeMap
+    parts: Sequence[Part]
+
+
+def replay_index(session: Session, idle: Idle) -> dict[str, Any]:
+    """Return the player's index of what is closed so far, with addresses relative to its own (replay.json).
+
+    Beyond what the player reads: `map`, nodes [true second, shown second] with straight lines between them, both
+    rising; `true_duration`; `idle`; and `complete`, false while the recording still grows.
+    """
+    timeline = _timeline(session, idle)
+    duration = timeline.parts[-1].end
+    return {
+        "version": 1,
+        "duration": seconds(duration),
+        "term": {"cols": session.cols, "rows": session.rows},
+        "markers": _markers(session, timeline, duration),
+        "segments": [
+            {"start": seconds(part.start), "url": f"segments/{n}.json?idle={idle}"}
+            for n, part in enumerate(timeline.parts)
+        ],
+        "map": [[seconds(true), seconds(shown)] for true, shown in timeline.shown.nodes],
+        "true_duration": timeline.segments[-1].end if timeline.segments else 0.0,
+        "idle": idle,
+        "complete": session.state not in Session.RUNNING and session.state != Session.State.ENDED,
+    }
+
+
+def replay_segment(session: Session, n: int, idle: Idle) -> bytes:
+    """Return the player's segment `n` as JSON: {"snapshot": {cols, rows, init}, "events": [[t, code, data], …]}.
+
+    Raises Segment.DoesNotExist, NotIndexedError, StorageError, CastError.
+    """
+    timeline = _timeline(session, idle, up_to=n)
+    if n == 0 and not timeline.segments:
+        return _segment_json(Snapshot(session.cols, session.rows, ""), [[0.0, "x", ""]])
+    if n != len(timeline.segments) - 1:
+        raise Segment.DoesNotExist
+    events = list(_events(timeline.segments[n], timeline.parts[n], timeline.shown))
+    return _segment_json(_snapshot_before(timeline.segments), events)
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """Where somebody who joins a live session begins: the screen after `events` events, which end at `t` seconds."""
+
+    screen: Screen
+    t: float
+    events: int
+
+
+def join(session: Session) -> Joined:
+    """Return the screen at the end of the last closed segment.
+
+    Raises NotIndexedError, StorageError, CastError, ScreenError.
+    """
+    segments = list(Segment.objects.filter(session=session).order_by("n"))
+    if not segments:
+        return Joined(Screen(session.cols, session.rows), 0.0, 0)
+    last = segments[-1]
+    after = _stored_snapshot(last) or _run(_snapshot_before(segments), iter([last]))
+    screen = Screen(after.cols, after.rows)
+    screen.feed(after.init)
+    return Joined(screen, last.end, sum(segment.events for segment in segments))
+
+
+def _segment_json(snapshot: Snapshot, events: list[list[object]]) -> bytes:
+    init = {"cols": snapshot.cols, "rows": snapshot.rows, "init": snapshot.init}
+    return orjson.dumps({"snapshot": init, "events": events})
+
+
+def _timeline(session: Session, idle: Idle, up_to: int | None = None) -> _Timeline:
+    """Cut the recording. The map and the parts up to `up_to` do not depend on what comes after it."""
+    rows = Segment.objects.filter(session=session).order_by("n").defer("snapshot")
+    segments = list(rows if up_to is None else rows.filter(n__lte=up_to))
+    recorded = [Recorded(segment.start, segment.end, segment.silences) for segment in segments]
+    shown = time_map(recorded, idle)
+    return _Timeline(segments, shown, parts_of(recorded, shown))
+
+
+def _markers(session: Session, timeline: _Timeline, duration: int) -> list[list[object]]:
+    """Return [shown second, label] of commands and of what the recorder marked, in order."""
+    commands = Command.objects.filter(session=session).order_by("ordinal").values_list("t", "command")[:MOST_MARKERS]
+    marked = [(t, label) for segment in timeline.segments for t, label in segment.markers]
+    found = sorted([*commands, *marked[:MOST_MARKERS]])
+    return [
+        [seconds(min(max(timeline.shown.shown(microseconds(t)), 0), duration)), label[:LONGEST_LABEL]]
+        for t, label in found[:MOST_MARKERS]
+    ]
+
+
+def _events(segment: Segment, part: Part, shown: TimeMap) -> Iterator[list[object]]:
+    lines = read_segment(segment).splitlines()
+    reached = part.start
+    is_first = True
+    for line in lines[1:] if segment.n == 0 else lines:
+        t, code, data = orjson.loads(line)
+        if code not in _SHOWN_EVENTS:
+            continue
+        at = min(max(shown.shown(microseconds(t)), reached), part.end)
+        if is_first and segment.n > 0 and at != part.start:
+            yield _nothing(part.start)
+        is_first = False
+        reached = at
+        yield [seconds(at), code, data]
+    if is_first:
+        yield _nothing(part.start)
+    if reached != part.end or is_first:
+        yield _nothing(part.end)
+
+
+def _nothing(at: int) -> list[object]:
+    """Return an event that the player skips, to begin and end a part at the very microsecond."""
+    return [seconds(at), "x", ""]
+
+
+class _SnapshotCache:
+    """The last screens that had to be rebuilt, so that playing on does not begin at the beginning each time."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[tuple[UUID, int], Snapshot] = OrderedDict()
+        self._lock = Lock()
+
+    def get(self, segment: Segment) -> Snapshot | None:
+        with self._lock:
+            return self._kept.get((segment.session_id, segment.n))
+
+    def put(self, segment: Segment, snapshot: Snapshot) -> None:
+        with self._lock:
+            self._kept[segment.session_id, segment.n] = snapshot
+            while len(self._kept) > _KEPT_SNAPSHOTS:
+                self._kept.popitem(last=False)
+
+
+_rebuilt = _SnapshotCache()
+
+
+def _snapshot_before(segments: Sequence[Segment]) -> Snapshot:
+    """Return the screen on which the last of `segments` goes on: as indexed, else rebuilt from the one known last."""
+    *earlier, current = segments
+    if not earlier:
+        return Snapshot(current.cols, current.rows, "")
+    missing: list[Segment] = []
+    for segment in reversed(earlier):
+        known = _rebuilt.get(segment) or _stored_snapshot(segment)
+        if known is not None:
+            break
+        missing.append(segment)
+    else:
+        known = Snapshot(segments[0].cols, segments[0].rows, "")
+    if not missing:
+        return known
+    if sum(segment.plain_bytes for segment in missing) > MOST_REBUILT_BYTES:
+        raise NotIndexedError
+    snapshot = _run(known, reversed(missing))
+    _rebuilt.put(earlier[-1], snapshot)
+    return snapshot
+
+
+def _stored_snapshot(segment: Segment) -> Snapshot | None:
+    """Return the screen as it was at the segment's end, None if it is not indexed or cannot be opened."""
+    # The size first: the snapshot itself is only read where there is one.
+    if segment.snapshot_cols is None or segment.snapshot_rows is None or segment.snapshot is None:
+        return None
+    try:
+        init = open_sealed(bytes(segment.snapshot), f"audit.segment:{segment.session_id}:{segment.n}:snapshot")
+    except VaultError:
+        # It is derived data: what cannot be opened can be made again from the recording.
+        return None
+    return Snapshot(segment.snapshot_cols, segment.snapshot_rows, init.reveal().decode())
+
+
+def _run(begin: Snapshot, segments: Iterator[Segment]) -> Snapshot:
+    screen = Screen(begin.cols, begin.rows)
+    screen.feed(begin.init)
+    for segment in segments:
+        for event in read_events(segment):
+            if isinstance(event, Output):
+                screen.feed(event.text)
+            elif isinstance(event, Resize):
+                screen.resize(event.cols, event.rows)
+    cols, rows = screen.size
+    return Snapshot(cols, rows, screen.dump())

@@ -1,0 +1,59 @@
+import { Tabs } from "@mantine/core";
+import { useNavigate, useParams } from "@tanstack/react-router";
+import type { ComponentType } from "react";
+import { useMe } from "@/api/me";
+import { msg, useText } from "@/i18n/text";
+import { ForbiddenPage, NotFoundPage } from "@/shell/ErrorPages";
+import { PageHeader } from "@/shell/PageHeader";
+import { CredentialsSection } from "./CredentialsSection";
+import { GrantsSection } from "./GrantsSection";
+import { GroupsSection } from "./GroupsSection";
+import { HostGroupsSection } from "./HostGroupsSection";
+import { HostsSection } from "./HostsSection";
+import { UsersSection } from "./UsersSection";
+
+const sections: readonly { path: string; label: string; content: ComponentType }[] = [
+  { path: "hosts", label: msg("Hosts"), content: HostsSection },
+  { path: "host-groups", label: msg("Host groups"), content: HostGroupsSection },
+  { path: "credentials", label: msg("Credentials"), content: CredentialsSection },
+  { path: "grants", label: msg("Grants"), content: GrantsSection },
+  { path: "users", label: msg("Users"), content: UsersSection },
+  { path: "groups", label: msg("Groups"), content: GroupsSection },
+];
+
+export default function AdminPage() {
+  const t = useText();
+  const me = useMe();
+  const navigate = useNavigate();
+  const { section: path = "hosts" } = useParams({ strict: false }) as { section?: string };
+  const section = sections.find((other) => other.path === path);
+  if (!me.is_admin) {
+    return <ForbiddenPage right={t("Administration is for people who are administrators of this system.")} />;
+  }
+  if (!section) {
+    return <NotFoundPage />;
+  }
+  const Content = section.content;
+  return (
+    <>
+      <PageHeader title={t("Administration")} />
+      <Tabs
+        value={section.path}
+        onChange={(value) => void navigate({ to: `/admin/${value}` })}
+        keepMounted={false}
+        variant="default"
+      >
+        <Tabs.List mb="md" style={{ flexWrap: "nowrap", overflowX: "auto" }}>
+          {sections.map((other) => (
+            <Tabs.Tab key={other.path} value={other.path} style={{ flexShrink: 0 }}>
+              {t(other.label)}
+            </Tabs.Tab>
+          ))}
+        </Tabs.List>
+        <Tabs.Panel value={section.path}>
+          <Content />
+        </Tabs.Panel>
+      </Tabs>
+    </>
+  );
+}

@@ -1,0 +1,59 @@
+import { ActionIcon, Menu } from "@mantine/core";
+import { useClipboard } from "@mantine/hooks";
+import { IconDots, IconFileText, IconLink, IconPlayerPlay, IconPlugConnectedX } from "@tabler/icons-react";
+import { Link } from "@tanstack/react-router";
+import { useMe } from "@/api/me";
+import type { Session } from "@/api/types";
+import { useText } from "@/i18n/text";
+import { askToEndSession } from "./endSession";
+import { isRunning } from "./length";
+
+export function SessionMenu({ session }: { session: Session }) {
+  const t = useText();
+  const me = useMe();
+  const clipboard = useClipboard();
+  const mayEnd = isRunning(session) && session.actions.includes("terminate");
+  return (
+    <Menu position="bottom-end" width={200}>
+      <Menu.Target>
+        <ActionIcon aria-label={t("Actions for session {id}", { id: session.id.slice(0, 8) })}>
+          <IconDots size={16} aria-hidden="true" />
+        </ActionIcon>
+      </Menu.Target>
+      <Menu.Dropdown>
+        <Menu.Item
+          component={Link}
+          to={`/sessions/${session.id}`}
+          leftSection={<IconPlayerPlay size={15} aria-hidden="true" />}
+        >
+          {t("Open replay")}
+        </Menu.Item>
+        <Menu.Item
+          leftSection={<IconLink size={15} aria-hidden="true" />}
+          onClick={() => clipboard.copy(new URL(`/sessions/${session.id}`, window.location.origin).href)}
+        >
+          {t("Copy link")}
+        </Menu.Item>
+        {(me.is_admin || me.can_audit) && (
+          <Menu.Item
+            component={Link}
+            to="/audit"
+            search={{ session: session.id } as never}
+            leftSection={<IconFileText size={15} aria-hidden="true" />}
+          >
+            {t("Audit trail")}
+          </Menu.Item>
+        )}
+        {mayEnd && (
+          <Menu.Item
+            color="red"
+            leftSection={<IconPlugConnectedX size={15} aria-hidden="true" />}
+            onClick={() => askToEndSession(session)}
+          >
+            {t("End session")}
+          </Menu.Item>
+        )}
+      </Menu.Dropdown>
+    </Menu>
+  );
+}

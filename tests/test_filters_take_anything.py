@@ -1,0 +1,93 @@
+"""Whatever stands in a filter of the audit API, the answer is a result or says what is wrong; never a failure."""
+
+from __future__ import annotations
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+
+from audit.events import Output
+from hosts.access import Action
+from tests.recordings import make_grant, make_host, make_session, record_segments
+
+RUBBISH = [
+    "",
+    " ",
+    "0",
+    "-1",
+    "9" * 40,
+    "1e309",
+    "NaN",
+    "null",
+    "true",
+    "[]",
+    "{}",
+    "a,b,,",
+    "%",
+    "_",
+    "\\",
+    "'",
+    '"',
+    "'; DROP TABLE audit_session; --",
+    "\x00",
+    "\ud7ff",
+    "\u202e",
+    "👩‍👩‍👧‍👦",
+    "(" * 500,
+    "x" * 20_000,
+    "2026-02-30",
+    "2026-11-20T14:00:00",
+    "2026-11-20T14:00:00+99:99",
+    "0001-01-01T00:00:00Z",
+    "9999-12-31T23:59:59Z",
+    "00000000-0000-0000-0000-000000000000",
+    "{00000000-0000-0000-0000-000000000000}",
+    "../../etc/passwd",
+    "live,",
+    "csv",
+]
+NAMES = {
+    "sessions/": ["user", "host", "state", "started_after", "started_before", "active_at", "q"],
+    "commands/": ["user", "host", "session", "q", "after", "before"],
+    "audit-events/": ["actor", "action", "object_type", "object_id", "session", "outcome", "after", "before", "q"],
+    "search/": ["q", "user", "host", "kind", "after", "before"],
+    "sessions/{id}/commands/": ["user", "host", "session", "q", "after", "before"],
+    "sessions/{id}/search/": ["q", "kind"],
+    "sessions/{id}/recording.cast": ["version", "download"],
+    "sessions/{id}/replay.json": ["idle"],
+    "sessions/{id}/segments/0.json": ["idle"],
+    "sessions/{id}/": [],
+    "sessions/{id}/verify": [],
+}
+EVERYWHERE = [
+    "cursor",
+    "page_size",
+    "format",
+    "order_by",
+    "_connector",
+    "user__password__startswith",
+    "limit",
+    "annotate",
+]
+
+
+@pytest.mark.usefixtures("valkey")
+@pytest.mark.parametrize("path", NAMES)
+def test_no_filter_makes_the_server_fail(path: str, alice: User) -> None:
+    host = make_host()
+    make_grant(alice, host, Action.AUDIT)
+    session = make_session(alice, host)
+    record_segments(session, [Output(1.0, "x")])
+    client = Client()
+    client.force_login(alice)
+    for name in [*NAMES[path], *EVERYWHERE]:
+        for value in RUBBISH:
+            url = f"/api/v1/{path.format(id=session.pk)}"
+            query = {name: value} if "search" not in path or name == "q" else {"q": "x", name: value}
+            answer = client.get(url, query)
+            assert answer.status_code in {200, 400}, (name, value, answer.status_code)
+            if answer.status_code == 400:
+                assert answer["Content-Type"] == "application/problem+json"
+                assert [error["field"] for error in answer.json()["errors"]] == [name], (name, value, answer.json())
+            elif name in EVERYWHERE[3:]:
+                pytest.fail(f"{name} is not a parameter of {path}")
