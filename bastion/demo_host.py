@@ -114,8 +114,7 @@ def program(plan: Plan) -> Program:
     else:
         command = [sys.executable, "-m", "bastion.targets.demo_server", str(directory()), str(plan.port)]
     environment = {name: os.environ[name] for name in ("PATH", "LANG", "LC_ALL", "TZ", "HOME") if name in os.environ}
-    # Ctrl-C reaches it so that its shells do not start with SIGINT blocked.
-    return Program("demo host", command, 5, environment=environment, takes_interrupts=True, is_optional=True)
+    return Program("demo host", command, 5, environment=environment, serves_shells=True, is_optional=True)
 
 
 def host_key_blob() -> bytes:

@@ -31,8 +31,8 @@ class Program:
     stop_seconds: float = 10.0
     pass_fds: tuple[int, ...] = ()
     environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
-    # Whether Ctrl-C may reach it. For most it must not: the supervisor stops them in order.
-    takes_interrupts: bool = False
+    # Whether people's shells inherit from it. Then Ctrl-C must reach it, and files get the umask that they expect.
+    serves_shells: bool = False
     # Whether the rest may start without it.
     is_optional: bool = False
 
@@ -48,7 +48,7 @@ def run_to_end(program: Program) -> subprocess.CompletedProcess[str]:
         cwd=BASE_DIRECTORY,
         env=dict(program.environment),
         pass_fds=program.pass_fds,
-        preexec_fn=_tie_to_parent(takes_interrupts=False),
+        preexec_fn=_tie_to_parent(serves_shells=False),
     )
 
 
@@ -76,7 +76,7 @@ class Process:
             cwd=BASE_DIRECTORY,
             env=dict(program.environment),
             pass_fds=program.pass_fds,
-            preexec_fn=_tie_to_parent(takes_interrupts=program.takes_interrupts),  # noqa: PLW1509 - one thread here
+            preexec_fn=_tie_to_parent(serves_shells=program.serves_shells),  # noqa: PLW1509 - one thread here
         )
         self._started_at = time.monotonic()
 
@@ -107,14 +107,16 @@ class Process:
             self._popen.send_signal(number)
 
 
-def _tie_to_parent(*, takes_interrupts: bool) -> Callable[[], None]:
+def _tie_to_parent(*, serves_shells: bool) -> Callable[[], None]:
     """Return what a child does before it becomes its program. It allocates nothing that could be locked."""
     parent = os.getpid()
     terminal_signals = {signal.SIGINT, signal.SIGHUP}
 
     def tie() -> None:
-        if not takes_interrupts:
-            # Blocked, not ignored: programs install handlers of their own, which would end an ignored signal's peace.
+        if not serves_shells:
+            os.umask(0o077)
+            # Ctrl-C is for the supervisor alone, which stops its children in order. Blocked, not ignored: programs
+            # install handlers of their own, which would end an ignored signal's peace.
             signal.pthread_sigmask(signal.SIG_BLOCK, terminal_signals)
         if _libc is not None:
             _libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)

@@ -47,7 +47,8 @@ def _kept_secret(name: str, file_name: str) -> str:
 
 BIND = _environment.text("BASTION_BIND")
 PORT = _environment.number("BASTION_PORT", 0, 65535)
-PUBLIC_URL = _environment.text("BASTION_PUBLIC_URL").rstrip("/") or f"http://{BIND}:{PORT}"
+_bind_in_url = f"[{BIND}]" if ":" in BIND else BIND
+PUBLIC_URL = _environment.text("BASTION_PUBLIC_URL").rstrip("/") or f"http://{_bind_in_url}:{PORT}"
 NODE = _environment.text("BASTION_NODE") or socket.gethostname()
 SECRET_KEY = _kept_secret("BASTION_SECRET_KEY", "secret.key")
 DEBUG = _environment.flag("BASTION_DEBUG")

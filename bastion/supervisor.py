@@ -158,7 +158,7 @@ class Supervisor:
 
     def _web(self) -> list[Program]:
         count = self._environment.number("BASTION_WEB_PROCESSES", 1, 64)
-        assert self._listener is not None  # noqa: S101 - opened by _check for this role
+        assert self._listener is not None
         environment = dict(os.environ)
         if count > 1:
             environment["PROMETHEUS_MULTIPROC_DIR"] = str(self._empty_metrics_directory())
@@ -238,6 +238,8 @@ class Supervisor:
         if password:
             say(f"  Sign in as admin with the password {password}")
             say("  It is shown only this once; change it under Settings.")
+        if probe.WILDCARDS.get(settings.BIND) and not self._environment.text("BASTION_PUBLIC_URL"):
+            say("  Set BASTION_PUBLIC_URL to the address that people type: requests by any other name are refused.")
         if self._is_whole:
             say("  Ctrl-C stops it.\n")
         self._write_ready_file()

@@ -107,10 +107,12 @@ class AdministratorOrReadOnly(SignedIn):
         return request.method in SAFE_METHODS or login_of(request).is_web_administrator
 
 
-class WebSession(SignedIn):
-    """Only people in a web session: a token must not be able to make tokens or change the password."""
+class WebSessionOrReadOnly(SignedIn):
+    """Everybody who is signed in may read, only people in a web session change: a token must not make tokens."""
 
     message = "This needs a sign-in through a browser; a token cannot do it."
 
     def has_permission(self, request: Request, view: APIView) -> bool:
-        return super().has_permission(request, view) and login_of(request).kind == "web"
+        if not super().has_permission(request, view):
+            return False
+        return request.method in SAFE_METHODS or login_of(request).kind == "web"

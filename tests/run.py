@@ -10,7 +10,7 @@ from pathlib import Path
 from tests import peers, postgres
 
 ROOT = Path(__file__).resolve().parent.parent
-PYTEST = [sys.executable, "-m", "pytest", "-n", os.environ.get("TEST_PROCESSES", "2")]
+PYTEST = [sys.executable, "-m", "pytest", "-n", os.environ.get("TEST_PROCESSES", "2"), "--dist", "loadgroup"]
 DATABASE_TESTS = "django_db and not browser and not peer"
 
 

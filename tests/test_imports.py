@@ -154,4 +154,4 @@ def test_a_file_that_cannot_be_read_is_one_clear_line(tmp_path: Path, command: s
 def test_a_transcript_does_nothing_to_the_terminal_that_shows_it(tmp_path: Path) -> None:
     events: list[Event] = [Input(0.1, "x"), Output(0.5, "plain \x1b[31mred\x1b[0m\r\nturn\u202eed\ttab\r\n")]
     out, _ = run("transcript", write_cast(tmp_path / "demo.cast", events=events))
-    assert out == "plain red\nturn\\u202eed    tab\n"
+    assert out == "plain red\nturn\\u202eed tab\n"

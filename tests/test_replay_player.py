@@ -31,7 +31,6 @@ PAGE = """<!doctype html><meta charset="utf-8"><link rel="stylesheet" href="/asc
   window.open_player = options => {
     window.player = AsciinemaPlayer.create({url: "/sessions/1/replay.json", format: "segmented"},
       document.getElementById("player"), {preload: true, logger, terminalFontFamily: "monospace", ...options});
-    return window.player.getDuration();
   };
   window.screen_text = () => [...document.querySelectorAll(".ap-line")].map(line => line.textContent.trimEnd());
 </script>"""
@@ -75,7 +74,9 @@ class Served:
         page.unroute("**/*")
         page.route("**/*", self.answer)
         page.goto("http://replay.test/")
-        duration: float = page.evaluate("options => open_player(options)", options)
+        page.evaluate("options => open_player(options)", options)
+        page.wait_for_function("typeof player.getDuration() === 'number' || problems.length", timeout=10_000)
+        duration: float = page.evaluate("player.getDuration()")
         return duration
 
 
@@ -94,14 +95,13 @@ def problems(page: Page) -> list[str]:
 
 def long_session() -> list[list[Event]]:
     """Forty segments: a shell, an editor on the alternate screen for most of it, a resize, wide characters."""
-    segments: list[list[Event]] = [
-        [Output(0.1, "$ vim 世界.txt\r\n"), Output(0.2, "\x1b[?1049h\x1b[2J\x1b[H~ 你好 🚀 editor")]
+    editor = "\x1b[?1049h\x1b[2J\x1b[H~ 你好 🚀 editor"
+    return [
+        [Output(0.1, "$ vim 世界.txt\r\n"), Output(0.2, editor)],
+        *([Output(n * 30.0 + i / 7, f"\x1b[3;1H\x1b[2Kstep {n}.{i}") for i in range(5)] for n in range(1, 38)),
+        [Resize(1140.0, 100, 30), Output(1140.5, "\x1b[5;1Hresized")],
+        [Output(1170.0, "\x1b[?1049l$ exit\r\n"), Output(1170.1, "logout"), Exit(1170.2, 0)],
     ]
-    for n in range(1, 38):
-        segments.append([Output(n * 30.0 + i / 7, f"\x1b[3;1H\x1b[2Kstep {n}.{i}") for i in range(5)])
-    segments.append([Resize(1140.0, 100, 30), Output(1140.5, "\x1b[5;1Hresized")])
-    segments.append([Output(1170.0, "\x1b[?1049l$ exit\r\n"), Output(1170.1, "logout"), Exit(1170.2, 0)])
-    return segments
 
 
 @pytest.fixture

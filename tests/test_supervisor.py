@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -12,8 +13,11 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from websockets.exceptions import ConnectionClosedOK
+from websockets.sync.client import connect
 
 from tests.polling import eventually
 from tests.running_product import ROOT, Product, product, short_directory, still_running
@@ -77,6 +81,37 @@ def test_the_demo_host_knows_no_settings(running: Product) -> None:
     plan = json.loads((running.directory / "demo" / "plan.json").read_text())
     demo = running.child("sshd" if plan["sshd"] else "demo_server")
     assert not [name for name in demo.environ() if name.startswith(("BASTION_", "DATABASE_", "REDIS_"))]
+
+
+def test_the_demo_host_can_be_reached_recorded_and_found(running: Product) -> None:
+    def manage(*arguments: str) -> str:
+        environment = os.environ | {"BASTION_DATA_DIR": str(running.directory), "BASTION_PORT": port}
+        command = [sys.executable, "manage.py", *arguments]
+        return subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True, text=True).stdout
+
+    def api(path: str) -> Any:
+        status, body = running.get(f"/api/v1/{path}", **authorization)
+        assert status == 200, body
+        return json.loads(body)
+
+    port = running.url.rpartition(":")[2]
+    token = manage("create_token", "admin", "--name", "test", "--scope", "read", "connect", "audit").strip()
+    authorization = {"Authorization": f"Bearer {token}"}
+    host = api("hosts/")["results"][0]
+    assert (host["name"], host["is_demo"]) == ("demo", True)
+    address = f"ws://127.0.0.1:{port}/ws/hosts/{host['id']}/terminal/?cols=80&rows=24"
+    with connect(address, additional_headers=authorization) as terminal:
+        assert json.loads(terminal.recv(30))["type"] == "ready"
+        terminal.send(b"echo marmalade-$((40+2)); exit\n")
+        shown = b""
+        with contextlib.suppress(ConnectionClosedOK):
+            while True:
+                frame = terminal.recv(30)
+                shown += frame if isinstance(frame, bytes) else b""
+    assert b"marmalade-42" in shown
+    # The worker and the scheduler do the rest.
+    hits = eventually(lambda: api("search/?q=marmalade-42")["results"], 60)
+    assert hits[0]["session"]["host"] == "demo"
 
 
 def test_a_second_supervisor_on_the_same_data_says_so(running: Product) -> None:

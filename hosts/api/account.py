@@ -22,7 +22,7 @@ from rest_framework.views import APIView
 
 from hosts.access import Action, hosts_allowing
 from hosts.api.fields import Text, checked
-from hosts.authentication import SignedIn, WebSession, login_of
+from hosts.authentication import SignedIn, WebSessionOrReadOnly, login_of
 from hosts.logins import accept_notice, notice_accepted
 from hosts.models import Host
 from hosts.rest import check_parameters
@@ -100,7 +100,7 @@ class MeView(APIView):
 class NoticeView(APIView):
     """The notice that sessions are recorded."""
 
-    permission_classes = [WebSession]
+    permission_classes = [WebSessionOrReadOnly]
 
     @extend_schema(request=None, responses={204: None}, description="Accepts the notice, once per sign-in.")
     def post(self, request: Request) -> Response:
@@ -130,7 +130,7 @@ class PasswordSerializer(serializers.Serializer[Any]):
 class PasswordView(APIView):
     """One's own password."""
 
-    permission_classes = [WebSession]
+    permission_classes = [WebSessionOrReadOnly]
 
     @extend_schema(
         request=PasswordSerializer,

@@ -15,7 +15,7 @@ from rest_framework.response import Response
 
 from hosts.api.collection import Collection
 from hosts.api.fields import Text, WholeNumber
-from hosts.authentication import WebSession
+from hosts.authentication import WebSessionOrReadOnly
 from hosts.inventory import announce_token, revoke_token
 from hosts.models import ApiToken
 from hosts.rest import StrictFilterSet
@@ -77,7 +77,7 @@ class Tokens(Collection):
     queryset = ApiToken.objects.none()
     serializer_class = TokenSerializer
     filterset_class = TokenFilters
-    permission_classes = [WebSession]
+    permission_classes = [WebSessionOrReadOnly]
     http_method_names = ["get", "post", "delete", "head"]
     stream_name = "tokens"
 
