@@ -15,6 +15,7 @@ from audit import ledger
 from audit.asciicast import Cast, CastError, Header, read_cast
 from audit.events import Event, Output
 from audit.models import Session
+from audit.queue import request_indexing
 from audit.recording.importing import store_imported
 from audit.recording.key import make_key
 from audit.recording.storage import StorageError, recordings_storage
@@ -132,6 +133,7 @@ def _conclude(session: Session, file_name: str, imported_by: str) -> None:
         session_id=session.pk,
         detail={"file": file_name, "seconds": session.duration, "events": session.events},
     )
+    request_indexing(session.pk)
 
 
 def _remove(session: Session) -> None:

@@ -14,8 +14,8 @@ from uuid import UUID
 
 import orjson
 
-from audit.events import Output, Resize
-from audit.indexing.screen import Screen
+from audit.events import Event, Output, Resize
+from audit.indexing.screen import Screen, ScreenError
 from audit.models import Command, Segment, Session
 from audit.recording.reading import read_events, read_segment
 from audit.timeline import Idle, Part, Recorded, TimeMap, microseconds, parts_of, seconds, time_map
@@ -26,6 +26,9 @@ LONGEST_LABEL = 100
 # Of recording that one request may run through a terminal because the indexer has not been there yet.
 MOST_REBUILT_BYTES = 256 * 1024 * 1024
 _KEPT_SNAPSHOTS = 16
+# The player's terminal engine never comes back from one piece of output of 65,520 bytes or more. In characters, which
+# take up to four bytes each.
+MOST_FED_AT_ONCE = 8192
 # What the player shows or passes on. Exact bytes, hidden input and the exit are for other readers.
 _SHOWN_EVENTS = frozenset({"o", "i", "r"})
 
@@ -113,8 +116,12 @@ def join(session: Session) -> Joined:
 
 
 def _segment_json(snapshot: Snapshot, events: list[list[object]]) -> bytes:
-    init = {"cols": snapshot.cols, "rows": snapshot.rows, "init": snapshot.init}
-    return orjson.dumps({"snapshot": init, "events": events})
+    init = snapshot.init
+    if len(init) > MOST_FED_AT_ONCE:
+        # The player takes it whole. As output, it can come in pieces; the reset is for who plays on into this part.
+        events = [[events[0][0], "o", piece] for piece in ("\x1bc", *_pieces(init))] + events
+        init = ""
+    return orjson.dumps({"snapshot": {"cols": snapshot.cols, "rows": snapshot.rows, "init": init}, "events": events})
 
 
 def _timeline(session: Session, idle: Idle, up_to: int | None = None) -> _Timeline:
@@ -150,11 +157,15 @@ def _events(segment: Segment, part: Part, shown: TimeMap) -> Iterator[list[objec
             yield _nothing(part.start)
         is_first = False
         reached = at
-        yield [seconds(at), code, data]
+        yield from ([seconds(at), code, piece] for piece in (_pieces(data) if code == "o" else [data]))
     if is_first:
         yield _nothing(part.start)
     if reached != part.end or is_first:
         yield _nothing(part.end)
+
+
+def _pieces(text: str) -> list[str]:
+    return [text[at : at + MOST_FED_AT_ONCE] for at in range(0, len(text), MOST_FED_AT_ONCE)] or [text]
 
 
 def _nothing(at: int) -> list[object]:
@@ -219,13 +230,23 @@ def _stored_snapshot(segment: Segment) -> Snapshot | None:
 
 
 def _run(begin: Snapshot, segments: Iterator[Segment]) -> Snapshot:
-    screen = Screen(begin.cols, begin.rows)
+    cols, rows = begin.cols, begin.rows
+    screen = Screen(cols, rows)
     screen.feed(begin.init)
     for segment in segments:
         for event in read_events(segment):
-            if isinstance(event, Output):
-                screen.feed(event.text)
-            elif isinstance(event, Resize):
-                screen.resize(event.cols, event.rows)
-    cols, rows = screen.size
-    return Snapshot(cols, rows, screen.dump())
+            if isinstance(event, Resize):
+                cols, rows = event.cols, event.rows
+            try:
+                _show(screen, event)
+            except ScreenError:
+                # Output that breaks the emulator costs its screen, not what comes after it.
+                screen = Screen(cols, rows)
+    return Snapshot(*screen.size, screen.dump())
+
+
+def _show(screen: Screen, event: Event) -> None:
+    if isinstance(event, Output):
+        screen.feed(event.text)
+    elif isinstance(event, Resize):
+        screen.resize(event.cols, event.rows)

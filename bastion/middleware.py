@@ -5,9 +5,12 @@ from __future__ import annotations
 import secrets
 import uuid
 from collections.abc import Callable
+from contextlib import closing
+from typing import Any
 
 import structlog
-from django.http import HttpRequest, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from whitenoise.middleware import WhiteNoiseMiddleware  # type: ignore[import-untyped]
 
 _GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
@@ -31,6 +34,27 @@ _POLICY = {
 }
 # Pages of Django's admin and of Swagger UI bring <style> elements that know no nonce; their scripts are all files.
 _OTHERS_PAGES = ("/django-admin/", "/api/docs/")
+
+
+class StaticFilesMiddleware(WhiteNoiseMiddleware):  # type: ignore[misc]
+    """Serves the frontend's build and the static files of Django's apps, each file as one piece.
+
+    WhiteNoise streams 4 KiB at a time, which Django under ASGI collects into a list first, with a warning; and it
+    leaves the file open when the browser has gone away.
+    """
+
+    @staticmethod
+    def serve(static_file: Any, request: HttpRequest) -> HttpResponse:
+        found = static_file.get_response(request.method, request.META)
+        content = b""
+        if found.file is not None:
+            with closing(found.file) as file:
+                content = file.read()
+        response = HttpResponse(content, status=int(found.status))
+        del response["Content-Type"]
+        for name, value in found.headers:
+            response[name] = value
+        return response
 
 
 class RequestContextMiddleware:

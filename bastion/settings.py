@@ -102,7 +102,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "bastion.middleware.StaticFilesMiddleware",
     "bastion.middleware.RequestContextMiddleware",
     "bastion.middleware.ContentSecurityPolicyMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -159,7 +159,8 @@ def _databases() -> dict[str, dict[str, Any]]:
             "HOST": unquote(parts.hostname or ""),
             "PORT": parts.port or "",
             "CONN_HEALTH_CHECKS": True,
-            "CONN_MAX_AGE": 60,
+            # Under ASGI every request has a thread of its own, with which a kept connection would be lost.
+            "CONN_MAX_AGE": 0,
         }
     }
 

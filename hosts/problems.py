@@ -91,15 +91,17 @@ def _as_api_exception(exc: Exception) -> APIException | None:
 
 
 def _field_errors(detail: Any, path: str = "") -> Iterator[dict[str, str]]:
-    """Flatten DRF's nested error details: {"labels": {"env": ["…"]}} becomes the field "labels.env"."""
+    """Flatten DRF's nested error details: {"labels": {"env": ["…"]}} becomes the field "labels.env".
+
+    Items of a list are not told apart: a form has one field for the whole list.
+    """
     if isinstance(detail, Mapping):
         for name, inner in detail.items():
-            whole = name in {NON_FIELD_ERRORS, api_settings.NON_FIELD_ERRORS_KEY}
+            whole = isinstance(name, int) or name in {NON_FIELD_ERRORS, api_settings.NON_FIELD_ERRORS_KEY}
             yield from _field_errors(inner, path if whole else f"{path}.{name}".lstrip("."))
     elif isinstance(detail, list):
-        for index, inner in enumerate(detail):
-            is_text = not isinstance(inner, Mapping | list)
-            yield from _field_errors(inner, path if is_text else f"{path}.{index}".lstrip("."))
+        for inner in detail:
+            yield from _field_errors(inner, path)
     else:
         yield {"field": path, "message": str(detail)}
 

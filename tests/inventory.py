@@ -88,6 +88,11 @@ class Program:
         return self.client.post(API + path, json.dumps(body), content_type="application/json", headers=self.headers)
 
 
+def cases(field: str, *values: Any) -> list[tuple[str, Any]]:
+    """Parameters for a test that gives a field one value after the other."""
+    return [(field, value) for value in values]
+
+
 def brief(value: object) -> str:
     """A test id that is short and the same in each process."""
     return ascii(value)[:40]

@@ -11,7 +11,6 @@ from tests import peers, postgres
 
 ROOT = Path(__file__).resolve().parent.parent
 PYTEST = [sys.executable, "-m", "pytest", "-n", os.environ.get("TEST_PROCESSES", "2"), "--dist", "loadgroup"]
-DATABASE_TESTS = "django_db and not browser and not peer"
 
 
 def say(text: str) -> None:
@@ -31,7 +30,7 @@ def run_on_postgresql() -> bool:
     title = "Database tests on PostgreSQL"
     try:
         with postgres.cluster() as url:
-            return run(title, [*PYTEST, "-m", DATABASE_TESTS], DATABASE_URL=url)
+            return run(title, [*PYTEST, "-p", "tests.on_postgresql"], DATABASE_URL=url)
     except postgres.MissingPostgresqlError as error:
         say(f"\n=== {title}\n{'FAILED, REQUIRE_PEERS=1' if peers.are_required() else 'SKIPPED'}: {error}")
         return not peers.are_required()

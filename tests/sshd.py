@@ -82,6 +82,8 @@ def start_sshd(directory: Path, *, more: str = "") -> SshServer:
                 "PasswordAuthentication yes",
                 "PrintMotd no",
                 "PrintLastLog no",
+                # As Debian ships it.
+                "AcceptEnv LANG LC_*",
                 "MaxStartups 100",
                 more,
                 "",

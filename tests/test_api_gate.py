@@ -61,7 +61,7 @@ def addresses(world: dict[str, Any]) -> dict[str, str]:
 
 def snapshot() -> str:
     rows = [
-        list(model.objects.order_by("pk").values())  # type: ignore[attr-defined]
+        list(model.objects.order_by("pk").values())
         for model in (Host, HostGroup, HostKey, Credential, Grant, Group, User)
     ]
     return str(rows) + str(list(ApiToken.objects.values("pk", "revoked_at", "scopes")))
@@ -134,7 +134,12 @@ def test_no_change_is_made_without_the_csrf_token(world: dict[str, Any], alice: 
 
 def test_a_form_or_plain_text_is_no_request(world: dict[str, Any], alice: User) -> None:
     browser = Browser(alice)
-    for kind in ("application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "text/plain", "application/xml"):
+    for kind in (
+        "application/x-www-form-urlencoded",
+        "multipart/form-data; boundary=x",
+        "text/plain",
+        "application/xml",
+    ):
         answer = browser.client.post(
             f"{API}host-groups/", b"name=x", content_type=kind, headers={"X-CSRFToken": browser.csrf}
         )

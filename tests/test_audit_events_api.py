@@ -62,7 +62,7 @@ def test_administrators_read_all_and_auditors_what_is_about_their_hosts(
 
 
 def test_tokens_need_the_scope(line: AuditEvent, alice: User) -> None:
-    def header(*scopes: str) -> dict[str, str]:
+    def header(*scopes: str) -> dict[str, Any]:
         return {"HTTP_AUTHORIZATION": f"Bearer {create_token(alice, 'test', scopes, 1)[1].reveal().decode()}"}
 
     assert len(rows(Client(), **header("read", "audit"))) == 1

@@ -30,15 +30,15 @@ ECDSA = ec.generate_private_key(ec.SECP256R1())
 
 
 def text_of(key: Any, form: Any = OPENSSH, passphrase: str = "") -> str:
-    lock = (
-        serialization.BestAvailableEncryption(passphrase.encode()) if passphrase else serialization.NoEncryption()
-    )
+    lock = serialization.BestAvailableEncryption(passphrase.encode()) if passphrase else serialization.NoEncryption()
     text: str = key.private_bytes(PEM, form, lock).decode()
     return text
 
 
 def public_line(key: Any) -> str:
-    line: str = key.public_key().public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH).decode()
+    line: str = (
+        key.public_key().public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH).decode()
+    )
     return line
 
 
@@ -58,7 +58,8 @@ def openssh_with_rounds(rounds: int) -> str:
 
 @pytest.mark.parametrize(
     ("key", "form"),
-    [(key, form) for key in (ED25519, RSA, ECDSA) for form in (OPENSSH, PKCS8)] + [(RSA, TRADITIONAL), (ECDSA, TRADITIONAL)],
+    [(key, form) for key in (ED25519, RSA, ECDSA) for form in (OPENSSH, PKCS8)]
+    + [(RSA, TRADITIONAL), (ECDSA, TRADITIONAL)],
 )
 @pytest.mark.parametrize("passphrase", ["", PASSPHRASE])
 def test_usual_keys_are_read_and_kept_so_that_ssh_can_load_them(key: Any, form: Any, passphrase: str) -> None:
@@ -88,7 +89,9 @@ def test_keys_of_ssh_keygen_are_read(tmp_path: Path) -> None:
     for kind, passphrase in (("ed25519", ""), ("ecdsa", PASSPHRASE), ("rsa", PASSPHRASE)):
         path = tmp_path / kind
         try:
-            subprocess.run(["ssh-keygen", "-q", "-t", kind, "-N", passphrase, "-f", path], check=True, capture_output=True)
+            subprocess.run(
+                ["ssh-keygen", "-q", "-t", kind, "-N", passphrase, "-f", path], check=True, capture_output=True
+            )
         except FileNotFoundError:
             pytest.skip("no ssh-keygen here")
         printed = subprocess.run(["ssh-keygen", "-lf", path], capture_output=True, text=True, check=True).stdout
@@ -102,7 +105,7 @@ def test_the_curve_that_openssl_writes_before_the_key_is_no_second_key() -> None
     assert parse_private_key(ECPARAM + text_of(ECDSA, TRADITIONAL)).fingerprint
 
 
-TOO_SHORT = text_of(rsa.generate_private_key(65537, 1024))
+TOO_SHORT = text_of(rsa.generate_private_key(65537, 1024))  # noqa: S505
 UNUSABLE = {
     "nothing": ("", "", "secret", "Expected one private key"),
     "a word": ("hunter2", "", "secret", "Expected one private key"),
@@ -116,7 +119,12 @@ UNUSABLE = {
     "two keys": (text_of(ED25519) + text_of(RSA), "", "secret", "got 2"),
     "no end": (text_of(ED25519)[:-40], "", "secret", "END line"),
     "cut in the middle": (text_of(ED25519)[:150] + text_of(ED25519)[190:], "", "secret", "cut"),
-    "not base64": ("-----BEGIN OPENSSH PRIVATE KEY-----\n!!!\n-----END OPENSSH PRIVATE KEY-----", "", "secret", "damaged"),
+    "not base64": (
+        "-----BEGIN OPENSSH PRIVATE KEY-----\n!!!\n-----END OPENSSH PRIVATE KEY-----",
+        "",
+        "secret",
+        "damaged",
+    ),
     "no passphrase given": (text_of(ED25519, OPENSSH, PASSPHRASE), "", "passphrase", "protected"),
     "no passphrase given, PKCS#8": (text_of(RSA, PKCS8, PASSPHRASE), "", "passphrase", "protected"),
     "no passphrase given, PKCS#1": (text_of(RSA, TRADITIONAL, PASSPHRASE), "", "passphrase", "protected"),
@@ -228,7 +236,9 @@ def test_login_names_of_hosts_are_accepted(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["", " ", "-oProxyCommand=x", "a b", "root\n", "root\x00", "\x1b[2J", "a:b", "a/b", "x" * 256, "x" * 1_000_000], ids=brief
+    "name",
+    ["", " ", "-oProxyCommand=x", "a b", "root\n", "root\x00", "\x1b[2J", "a:b", "a/b", "x" * 256, "x" * 1_000_000],
+    ids=brief,
 )
 def test_hostile_login_names_are_refused(name: str) -> None:
     with pytest.raises(CredentialError) as caught:

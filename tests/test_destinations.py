@@ -12,12 +12,33 @@ from hosts.destinations import DestinationNotFound, DestinationRefused, resolve,
 from tests.inventory import brief
 
 # Each is loopback, link-local, metadata, multicast, or leads to one of these.
-REFUSED = """
-127.0.0.1 127.1 2130706433 0x7f000001 017700000001 localhost. 127.0.0.1.nip.io 0.0.0.0 :: ::1 ::127.0.0.1
-::ffff:127.0.0.1 ::ffff:0:127.0.0.1 169.254.169.254 ::ffff:169.254.169.254 ::ffff:a9fe:a9fe
-64:ff9b::169.254.169.254 2002:a9fe:a9fe:: fd00:ec2::254 100.100.100.200 192.0.0.192 fe80::1%eth0 fec0::1 224.0.0.1
-255.255.255.255
-""".split()
+REFUSED = [
+    "127.0.0.1",
+    "127.1",
+    "2130706433",
+    "0x7f000001",
+    "017700000001",
+    "localhost.",
+    "127.0.0.1.nip.io",
+    "0.0.0.0",
+    "::",
+    "::1",
+    "::127.0.0.1",
+    "::ffff:127.0.0.1",
+    "::ffff:0:127.0.0.1",
+    "169.254.169.254",
+    "::ffff:169.254.169.254",
+    "::ffff:a9fe:a9fe",
+    "64:ff9b::169.254.169.254",
+    "2002:a9fe:a9fe::",
+    "fd00:ec2::254",
+    "100.100.100.200",
+    "192.0.0.192",
+    "fe80::1%eth0",
+    "fec0::1",
+    "224.0.0.1",
+    "255.255.255.255",
+]
 ADDRESSES = [text for text in REFUSED if ":" in text or text.count(".") == 3]
 MORE_REFUSED = [
     "2001:0:7f00:1::",  # Teredo, server 127.0.0.1
@@ -165,7 +186,9 @@ def test_what_an_address_carries_is_unwrapped() -> None:
     assert inner("2002:a00:5::1") == ["2002:a00:5::1", "10.0.0.5"]
 
 
-@pytest.mark.parametrize("text", ["web-01", "web-01.example.org", "web_01.example.org", "WEB.example.org.", "xn--bcher-kva.example"])
+@pytest.mark.parametrize(
+    "text", ["web-01", "web-01.example.org", "web_01.example.org", "WEB.example.org.", "xn--bcher-kva.example"]
+)
 def test_host_names_are_accepted(text: str) -> None:
     validate_address(text)
 

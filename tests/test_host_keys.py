@@ -58,7 +58,9 @@ def test_fingerprints_are_those_of_ssh_keygen(tmp_path: Path) -> None:
     assert parse_fingerprint(printed) == FINGERPRINT
 
 
-@pytest.mark.parametrize("text", [FINGERPRINT, f" {FINGERPRINT} ", f"256 {FINGERPRINT} root@web-01 (ED25519)\n", f"{FINGERPRINT}="])
+@pytest.mark.parametrize(
+    "text", [FINGERPRINT, f" {FINGERPRINT} ", f"256 {FINGERPRINT} root@web-01 (ED25519)\n", f"{FINGERPRINT}="]
+)
 def test_fingerprints_are_understood_as_they_are_pasted(text: str) -> None:
     assert parse_fingerprint(text) == FINGERPRINT
 

@@ -8,7 +8,7 @@ from django.contrib.auth.models import User
 
 from hosts.access import Action
 from hosts.models import Credential, Grant, Host, HostGroup, HostKey
-from tests.inventory import Browser, Program, announcements, brief, fields_of, give, new_host
+from tests.inventory import Browser, Program, announcements, brief, cases, fields_of, give, new_host
 
 FINGERPRINT = "SHA256:" + "A" * 43
 HOST = {"name": "web-01", "address": "10.0.0.5"}
@@ -39,9 +39,18 @@ def test_an_administrator_adds_a_host(admin: Browser) -> None:
     assert made.status_code == 201, made.content
     host = made.json()
     assert host == admin.get(f"hosts/{host['id']}/").json()
-    assert (host["port"], host["groups"], host["account"]) == (2222, [{"id": str(group.pk), "name": "servers"}], "deploy")
+    assert (host["port"], host["groups"], host["account"]) == (
+        2222,
+        [{"id": str(group.pk), "name": "servers"}],
+        "deploy",
+    )
     assert host["credential"] == {"id": str(credential.pk), "name": "deploy"}
-    assert (host["encoding"], host["key_state"], host["actions"], host["access_until"]) == ("euc_jp", "missing", [], None)
+    assert (host["encoding"], host["key_state"], host["actions"], host["access_until"]) == (
+        "euc_jp",
+        "missing",
+        [],
+        None,
+    )
     assert [said["action"] for said in heard] == ["host.created"]
     assert heard[0]["actor"].user.username == "alice"
     assert heard[0]["detail"]["after"]["groups"] == ["servers"]
@@ -75,20 +84,20 @@ def test_a_retired_host_is_gone_and_its_name_is_free(admin: Browser) -> None:
 @pytest.mark.parametrize(
     ("field", "value"),
     [
-        *(("name", value) for value in ("", " ", "-rf", "a\nb", "a\x00b", "\u202eb", "x" * 101, 5, None, ["a"], {})),
-        *(("name", value) for value in ("WEB-TAKEN", "a\u200bb", "\ud800", "<script>")),
-        *(("address", value) for value in ("", "127.0.0.1", "127.1", "a b", "-oProxyCommand=x", "root@x", "x" * 5000, 7)),
-        *(("port", value) for value in (0, -1, 65536, 2**63, "22", "22;", "\u0662\u0662", 22.5, True, None, [22])),
-        *(("labels", value) for value in ([], "x", {"a": 1}, {"": "x"}, {"a": "\x1b[2J"}, {"a": "x" * 300}, None)),
+        *cases("name", "", " ", "-rf", "a\nb", "a\x00b", "\u202eb", "x" * 101, 5, None, ["a"], {}),
+        *cases("name", "WEB-TAKEN", "a\u200bb", "\ud800", "<script>"),
+        *cases("address", "", "127.0.0.1", "127.1", "a b", "-oProxyCommand=x", "root@x", "x" * 5000, 7),
+        *cases("port", 0, -1, 65536, 2**63, "22", "22;", "\u0662\u0662", 22.5, True, None, [22]),
+        *cases("labels", [], "x", {"a": 1}, {"": "x"}, {"a": "\x1b[2J"}, {"a": "x" * 300}, None),
         ("labels", {f"k{n}": "v" for n in range(51)}),
-        *(("encoding", value) for value in ("", "utf-16", "rot13", "zlib", "idna", "../../etc", "x" * 40, "utf-7", "hex", 5)),
-        *(("input_policy", value) for value in ("none", "", None, 1)),
-        *(("idle_limit", value) for value in (0, -1, 2**40, "x", 1.5)),
-        *(("length_limit", value) for value in (0, 2**63)),
-        *(("enabled", value) for value in ("yes", 1, None, "true")),
-        *(("group_ids", value) for value in ("x", ["x"], [str(uuid.UUID(int=1))], [None], {})),
-        *(("credential_id", value) for value in ("x", str(uuid.UUID(int=1)), 5, [])),
-        *(("notes", value) for value in ("x" * 4001, "\x00", "\x1b]0;title\x07", 5)),
+        *cases("encoding", "", "utf-16", "rot13", "zlib", "idna", "../../etc", "x" * 40, "utf-7", "hex", 5),
+        *cases("input_policy", "none", "", None, 1),
+        *cases("idle_limit", 0, -1, 2**40, "x", 1.5),
+        *cases("length_limit", 0, 2**63),
+        *cases("enabled", "yes", 1, None, "true"),
+        *cases("group_ids", "x", ["x"], [str(uuid.UUID(int=1))], [None], {}),
+        *cases("credential_id", "x", str(uuid.UUID(int=1)), 5, []),
+        *cases("notes", "x" * 4001, "\x00", "\x1b]0;title\x07", 5),
     ],
     ids=brief,
 )
@@ -143,7 +152,9 @@ def test_hosts_are_found_by_filter(admin: Browser, alice: User) -> None:
     def found(**query: Any) -> set[str]:
         return {row["name"] for row in admin.get("hosts/", **query).json()["results"]}
 
-    assert found(q="WEB") == found(q="production") == found(group=str(servers.pk)) == found(enabled="true") == {"web-01"}
+    assert (
+        found(q="WEB") == found(q="production") == found(group=str(servers.pk)) == found(enabled="true") == {"web-01"}
+    )
     assert found(q="example.org") == found(action="audit") == found(enabled="false") == {"db-01"}
     assert found(action="connect") == found(group=str(uuid.uuid4())) == found(q="nothing") == set()
 
@@ -180,7 +191,9 @@ def test_a_list_costs_the_same_number_of_queries_however_long(
 def test_keys_are_pinned_and_unpinned(admin: Browser) -> None:
     host = new_host()
     with announcements() as heard:
-        made = admin.post(f"hosts/{host.pk}/keys/", {"fingerprint": FINGERPRINT, "source": "scan", "algorithm": "ssh-rsa"})
+        made = admin.post(
+            f"hosts/{host.pk}/keys/", {"fingerprint": FINGERPRINT, "source": "scan", "algorithm": "ssh-rsa"}
+        )
         assert made.status_code == 201, made.content
         again = admin.post(f"hosts/{host.pk}/keys/", {"fingerprint": FINGERPRINT})
         assert (again.status_code, again.json()) == (200, made.json())

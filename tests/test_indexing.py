@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import connection
 from django.utils import timezone
 
 from audit.events import Event, Input, Output, Resize
@@ -174,6 +176,25 @@ def test_only_one_process_works_at_a_session(session: Session) -> None:
     assert index_session(session.pk) == 1
 
 
+def test_two_at_once_share_the_work(session: Session, bob: User) -> None:
+    segments = segments_of(("ls", "one\r\n"), ("pwd", "two\r\n"), ("id", "three\r\n"))
+    alone = make_session(bob, session.host)
+    for either in (session, alone):
+        record_segments(either, *segments)
+
+    def work() -> int:
+        try:
+            return index_session(session.pk)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(4) as pool:
+        counts = [future.result() for future in [pool.submit(work) for _ in range(4)]]
+    assert sum(counts) == len(segments)
+    index_session(alone.pk)
+    assert rows_of(session) == rows_of(alone)
+
+
 def test_who_lost_the_lease_writes_nothing(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
     record_segments(session, *segments_of(("ls", "one\r\n")))
 
@@ -194,9 +215,9 @@ def test_a_session_that_is_over_is_finished_once(session: Session) -> None:
     Session.objects.filter(pk=session.pk).update(state=Session.State.SEALED)
     assert find_unindexed() == [session.pk]
     assert index_session(session.pk) == 0
-    session.refresh_from_db()
-    assert session.index_state is None
-    assert session.command_count == 1
+    finished = Session.objects.get(pk=session.pk)
+    assert finished.index_state is None
+    assert finished.command_count == 1
     assert find_unindexed() == []
 
 

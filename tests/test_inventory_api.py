@@ -17,7 +17,7 @@ from hosts.access import Action
 from hosts.credentials import open_credential
 from hosts.models import ApiToken, Credential, Grant, HostGroup
 from tests.conftest import PASSWORD
-from tests.inventory import API, Browser, Program, announcements, brief, fields_of, give, new_host
+from tests.inventory import API, Browser, Program, announcements, brief, cases, fields_of, give, new_host
 
 KEY = (
     ed25519.Ed25519PrivateKey.generate()
@@ -44,9 +44,12 @@ def test_secrets_of_credentials_go_in_and_never_come_out(admin: Browser) -> None
         path = f"credentials/{made.json()['id']}/"
         changed = admin.patch(path, {"secret": CANARY + "2"})
         kept = admin.patch(path, {"name": "deploy 2"})
-    everything = b"".join(
-        [made.content, changed.content, kept.content, admin.get("credentials/").content, admin.get(path).content]
-    ) + json.dumps([said["detail"] for said in heard]).encode()
+    everything = (
+        b"".join(
+            [made.content, changed.content, kept.content, admin.get("credentials/").content, admin.get(path).content]
+        )
+        + json.dumps([said["detail"] for said in heard]).encode()
+    )
     assert CANARY.encode() not in everything
     assert "secret" not in made.json()
     assert [(said["action"], sorted(said["detail"]["after"])) for said in heard] == [
@@ -155,12 +158,12 @@ def test_grants_name_exactly_one_person_and_one_place(admin: Browser, bob: User)
 @pytest.mark.parametrize(
     ("field", "value"),
     [
-        *(("actions", value) for value in ([], ["fly"], "connect", [1], None, ["connect"] * 5, {})),
-        *(("user_id", value) for value in (0, -1, 2**63, 2**200, 1.5, "1", True, [], 10**9)),
-        *(("host_id", value) for value in ("x", 5, "{}", ["x"])),
-        *(("valid_from", value) for value in ("0000-00-00", "2026-13-01", "x", 5, "2026-11-21T10:00:00+25:00", "", None)),
-        *(("valid_until", value) for value in ("2020-01-01", "9999-12-31", "2026-02-30T00:00:00Z", "0001-01-01T00:00Z")),
-        *(("reason", value) for value in ("a\nb", "x" * 501, 5, "\x00", None)),
+        *cases("actions", [], ["fly"], "connect", [1], None, ["connect"] * 5, {}),
+        *cases("user_id", 0, -1, 2**63, 2**200, 1.5, "1", True, [], 10**9),
+        *cases("host_id", "x", 5, "{}", ["x"]),
+        *cases("valid_from", "0000-00-00", "2026-13-01", "x", 5, "2026-11-21T10:00:00+25:00", "", None),
+        *cases("valid_until", "2020-01-01", "9999-12-31", "2026-02-30T00:00:00Z", "0001-01-01T00:00Z"),
+        *cases("reason", "a\nb", "x" * 501, 5, "\x00", None),
     ],
     ids=brief,
 )
@@ -199,13 +202,21 @@ def test_grants_are_found_by_filter_and_by_state(admin: Browser, bob: User, caro
     assert found(state="active") == {str(made["active"].pk), str(other.pk)}
     assert found(state="active,expired", host=str(host.pk)) == {str(made["active"].pk), str(made["expired"].pk)}
     assert found(host_group=str(other.host_group_id)) == found(user=carol.pk) == {str(other.pk)}
-    assert {row["id"] for row in Browser(bob).get("grants/").json()["results"]} == {str(row.pk) for row in made.values()}
+    assert {row["id"] for row in Browser(bob).get("grants/").json()["results"]} == {
+        str(row.pk) for row in made.values()
+    }
     assert Browser(bob).get(f"grants/{other.pk}/").status_code == 404
 
 
 def test_an_administrator_adds_and_changes_people(admin: Browser) -> None:
     group = Group.objects.create(name="operators")
-    body = {"name": "dave", "full_name": "Dave Ng", "email": "d@example.org", "password": CANARY, "group_ids": [group.pk]}
+    body = {
+        "name": "dave",
+        "full_name": "Dave Ng",
+        "email": "d@example.org",
+        "password": CANARY,
+        "group_ids": [group.pk],
+    }
     with announcements() as heard:
         made = admin.post("users/", body)
         assert made.status_code == 201, made.content

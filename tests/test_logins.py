@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 from django.conf import settings as django_settings
-from django.contrib.sessions.models import Session
 from django.contrib.auth.models import User
+from django.contrib.sessions.models import Session
 from django.core.exceptions import ValidationError
 from django.test import Client, RequestFactory
 from django.utils import timezone
@@ -59,7 +59,7 @@ def test_the_key_of_a_login_cannot_be_used_to_sign_in(bob: User) -> None:
 def test_a_token_is_found_in_the_authorization_header(bob: User) -> None:
     _token, scope = token_scope(bob, "read", "audit")
     login = login_of_scope(scope)
-    assert (login.user, login.kind, login.scopes) == (bob, "token", {"read", "audit"})
+    assert (login.user, login.kind, login.scopes) == (bob, "token", frozenset({"read", "audit"}))
     assert login.user_agent == "curl/8"
     assert check_login(login) is None
 

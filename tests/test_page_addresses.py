@@ -148,3 +148,15 @@ def test_every_response_has_a_request_id_that_a_client_cannot_choose(client: Cli
     first = client.get("/api/v1/instance/", headers={"X-Request-Id": "mine"})["X-Request-Id"]
     second = client.get("/api/v1/instance/")["X-Request-Id"]
     assert len({first, second, "mine"}) == 3
+
+
+def test_a_file_is_served_whole_in_part_and_not_again(client: Client) -> None:
+    address = "/static/admin/css/base.css"
+    whole = client.get(address)
+    assert whole.status_code == 200
+    assert len(whole.content) == int(whole["Content-Length"])
+    assert whole["Content-Type"].startswith("text/css")
+    part = client.get(address, headers={"Range": "bytes=10-19"})
+    assert (part.status_code, part.content) == (206, whole.content[10:20])
+    again = client.get(address, headers={"If-Modified-Since": whole["Last-Modified"]})
+    assert (again.status_code, again.content) == (304, b"")

@@ -16,7 +16,7 @@ from asgiref.testing import ApplicationCommunicator
 from django.conf import settings as django_settings
 from django.contrib.auth.models import User
 from django.core.asgi import get_asgi_application
-from django.http import StreamingHttpResponse
+from django.db import connections
 from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
@@ -194,8 +194,8 @@ def test_whatever_ends_access_ends_the_download(
     record = make_session(bob, session.host)
     record_segments(record, *([Output(float(n), "x" * 100_000)] for n in range(5)))
     answer = client.get(f"/api/v1/sessions/{record.pk}/recording.cast")
-    assert isinstance(answer, StreamingHttpResponse)
-    parts = iter(answer.streaming_content)
+    streamed: Any = answer
+    parts: Iterator[bytes] = iter(streamed.streaming_content)
     next(parts)
     next(parts)
     if cause == "grant revoked":
@@ -229,13 +229,16 @@ def _big_session(bob: User) -> Session:
     make_grant(bob, host, Action.VIEW_OWN)
     session = make_session(bob, host)
     record_segments(session, *([Output(float(n), "0123456789" * 20_000)] for n in range(12)))
+    connections.close_all()
     return session
 
 
 def _session_key(bob: User) -> str:
     client = Client()
     client.force_login(bob)
-    return str(client.session.session_key)
+    key = str(client.session.session_key)
+    connections.close_all()
+    return key
 
 
 async def _asgi_get(path: str, cookies: dict[str, str]) -> AsyncIterator[bytes]:
@@ -250,7 +253,7 @@ async def _asgi_get(path: str, cookies: dict[str, str]) -> AsyncIterator[bytes]:
         "headers": [(b"host", b"localhost"), (b"cookie", cookie.encode())],
         "client": ("127.0.0.1", 1),
     }
-    exchange = ApplicationCommunicator(get_asgi_application(), scope)
+    exchange: Any = ApplicationCommunicator(get_asgi_application(), scope)  # type: ignore[no-untyped-call]
     await exchange.send_input({"type": "http.request"})
     start = await exchange.receive_output(20)
     assert start["status"] == 200

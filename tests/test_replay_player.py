@@ -96,9 +96,12 @@ def problems(page: Page) -> list[str]:
 def long_session() -> list[list[Event]]:
     """Forty segments: a shell, an editor on the alternate screen for most of it, a resize, wide characters."""
     editor = "\x1b[?1049h\x1b[2J\x1b[H~ 你好 🚀 editor"
+    steps: list[list[Event]] = [
+        [Output(n * 30.0 + i / 7, f"\x1b[3;1H\x1b[2Kstep {n}.{i}") for i in range(5)] for n in range(1, 38)
+    ]
     return [
         [Output(0.1, "$ vim 世界.txt\r\n"), Output(0.2, editor)],
-        *([Output(n * 30.0 + i / 7, f"\x1b[3;1H\x1b[2Kstep {n}.{i}") for i in range(5)] for n in range(1, 38)),
+        *steps,
         [Resize(1140.0, 100, 30), Output(1140.5, "\x1b[5;1Hresized")],
         [Output(1170.0, "\x1b[?1049l$ exit\r\n"), Output(1170.1, "logout"), Exit(1170.2, 0)],
     ]
@@ -164,3 +167,15 @@ def test_the_player_accepts_the_odd_ones(bob: User) -> None:
             page.evaluate("player.seek('100%')")
             page.evaluate("player.seek(0)")
             assert problems(page) == [], name
+
+
+def test_the_player_takes_large_output_and_a_crowded_screen(bob: User) -> None:
+    colourful = "".join(f"\x1b[38;2;{n % 256};{n // 256};7m世" for n in range(5_000))
+    session = make_session(bob, make_host())
+    record_segments(session, [Output(0.1, "x" * 200_000), Output(0.2, colourful)], [Output(30.0, "\x1b[m\r\nthere")])
+    served = Served(session, "keep")
+    with browser_page() as page:
+        served.open(page)
+        assert any("x" * 80 in line for line in seek(page, 0.15, "x"))
+        assert any("世" * 40 in line for line in seek(page, 30.0, "there"))
+        assert problems(page) == []

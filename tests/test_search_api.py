@@ -140,7 +140,7 @@ def test_every_hit_leaves_as_lines(session: Session, bob: User) -> None:
 
 def test_a_search_is_one_line_in_the_ledger_however_many_pages(session: Session, bob: User) -> None:
     client = signed_in(bob)
-    first = client.get(SEARCH, {"q": "rm", "page_size": 1}).json()
+    first = client.get(f"{SEARCH}?q=rm&page_size=1").json()
     client.get(first["next"])
     line = AuditEvent.objects.get(action="search.performed")
     assert (line.actor_name, line.detail) == ("bob", {"q": "rm"})

@@ -74,7 +74,7 @@ def test_a_file_of_another_version_is_refused_with_what_to_do(tmp_path: Path) ->
     other = sqlite3.connect(path)
     other.execute("PRAGMA user_version = 99")
     other.close()
-    with pytest.raises(SearchIndexError, match="version 99, expected 1.*rebuild_search_index"):
+    with pytest.raises(SearchIndexError, match=r"version 99, expected 1.*rebuild_search_index"):
         count(path)
 
 

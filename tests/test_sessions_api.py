@@ -177,7 +177,8 @@ def test_only_one_that_runs_and_only_who_may_can_end_it(session: Session, bob: U
     make_grant(carol, host, Action.AUDIT)
     assert client.post(url, body, content_type="application/json").status_code == 404
     make_grant(carol, host, Action.TERMINATE)
-    for bad in ({}, {"reason": ""}, {"reason": "x" * 501}, {"reason": 7}, [], "text"):
+    unusable: list[Any] = [{}, {"reason": ""}, {"reason": "x" * 501}, {"reason": 7}, [], "text"]
+    for bad in unusable:
         assert client.post(url, bad, content_type="application/json").status_code == 400
     assert client.get(url).status_code == 405
     assert client.post(url, body, content_type="application/json").status_code == 202

@@ -84,7 +84,11 @@ def test_all_rows_of_the_filter_are_streamed(alice: User) -> None:
     assert answer["Content-Disposition"].startswith('attachment; filename="hosts-')
     rows = list(csv.DictReader(io.StringIO(whole(answer).decode(), newline="")))
     assert [row["name"] for row in rows] == ["elsewhere", *(f"web-{number:04}" for number in range(1203))]
-    assert (rows[0]["notes"], rows[0]["groups"], rows[0]["labels"]) == ("'=cmd|' /C calc'!A0", "servers", '{"env":"prod"}')
+    assert (rows[0]["notes"], rows[0]["groups"], rows[0]["labels"]) == (
+        "'=cmd|' /C calc'!A0",
+        "servers",
+        '{"env":"prod"}',
+    )
     assert "group_ids" not in rows[0]
     lines = whole(browser.get("hosts/", format="jsonl", q="web-00")).decode().splitlines()
     assert [json.loads(line)["name"] for line in lines] == [f"web-{number:04}" for number in range(100)]

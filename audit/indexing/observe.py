@@ -158,10 +158,7 @@ class Observer:
         if state.is_settled:
             return
         state.is_settled = True
-        if state.expects_prompt:
-            self._look("paste")
-        else:
-            self._look(how, only_likely=only_likely)
+        self._look("paste" if state.expects_prompt else how, only_likely=only_likely)
 
     def _look(self, how: How, *, only_likely: bool = False) -> None:
         if not self._state.in_alternate and self._line.look(self._state.t, how, only_likely=only_likely):

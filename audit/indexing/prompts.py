@@ -20,6 +20,8 @@ _AFTER_LAUNCHER: Final = 2.0
 ENOUGH: Final = 4.0
 # A prompt of so many characters is known also where it does not begin the row.
 TELLING: Final = 4
+# Longer texts are no prompts; looking at them closely would only take time.
+_LONGEST: Final = 200
 
 _ENDS: Final = "$#%>❯❱›»⟩➤➜→⇒▶►λ𝝺✗✘✔⚡♥●○◆Δ∴\ue0b0\ue0b1\ue0b4\ue0bc\ue0c6"
 _ENDS_LIKE_PROMPT: Final = re.compile(rf"(?:^|.)[{re.escape(_ENDS)}] ?$|^[➜❯→λ»] .* $")
@@ -65,12 +67,13 @@ def is_continuation(before: str) -> bool:
 
 def style_of(before: str) -> str:
     """Return what stays the same of a prompt when directories, branches, times and counters in it change."""
-    text = re.sub(r"^\s*(?:\([\w .:/-]+\) ?)+", "", before)  # (venv)
+    text = before[-_LONGEST:]
+    text = re.sub(r"^\s*(?:\([\w .:/-]+\) ?)+", "", text)  # (venv)
     text = re.sub(r"\([^()]*\)|\[[^\[\]]*\]|\{[^{}]*\}", "()", text)
     text = re.sub(r"[\w.+-]+@[\w.-]+", "user@host", text)
     text = re.sub(r"(?:~|/|\.\./|…)[^\s:>$#%\])]*|\S+/\S*[^\s:>$#%]", "path", text)
     text = re.sub(r"\d+(?:[.,]\d+)*", "0", text)
-    if looks_like_prompt(before):
+    if looks_like_prompt(text):
         text = re.sub(r"[^\W\d_]\w*[*+!?]*", "w", text)
         text = re.sub(r"w(?:[\s.:|-]*w)+", "w", text)
     return re.sub(r"\s+", " ", text)
@@ -110,7 +113,7 @@ class Prompts:
         for text in self.texts:
             if line.startswith(text) or line == text.rstrip():
                 return len(text)
-        for match in re.finditer(rf"[{re.escape(_ENDS)}] ", line[:200]):
+        for match in re.finditer(rf"[{re.escape(_ENDS)}] ", line[:_LONGEST]):
             if style_of(line[: match.end()]) in self.styles:
                 return match.end()
         return None
@@ -120,7 +123,7 @@ class Prompts:
         length = self.length_in(rest.before)
         if length is not None:
             return length
-        if _INNER.match(rest.before):
+        if len(rest.before) > _LONGEST or _INNER.match(rest.before):
             return None
         for text in self.texts:
             is_telling = len(text.strip()) >= TELLING or rest.how in {"key", "paste"}
@@ -158,7 +161,9 @@ def guess(observations: Iterable[Observation]) -> Prompts:
     """
     evidence = _gather(observations)
     possible = {
-        style: found for style, found in evidence.items() if not any(_INNER.match(text) for text in found.texts)
+        style: found
+        for style, found in evidence.items()
+        if not any(len(text) > _LONGEST or _INNER.match(text) for text in found.texts)
     }
     likely = {s: f for s, f in possible.items() if any(looks_like_prompt(text) for text in f.texts)}
     if not likely:
@@ -190,8 +195,8 @@ def _gather(observations: Iterable[Observation]) -> dict[str, _Evidence]:
 
 
 def _may_be(style: str, found: _Evidence) -> bool:
-    texts = found.texts
-    if any(_INNER.match(text) for text in texts):
+    texts = {text for text in found.texts if len(text) <= _LONGEST}
+    if not texts or any(_INNER.match(text) for text in texts):
         return False
     if found.is_asked_for:
         return True

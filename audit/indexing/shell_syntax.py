@@ -6,6 +6,8 @@ import re
 from typing import Final
 
 _HEREDOC: Final = re.compile(r"<<-?\s*(?P<quote>['\"]?)(?P<word>[^\s'\"<>|&;()]+)(?P=quote)")
+# Of a longer command it is taken for granted that a continuation line belongs to it.
+_LONGEST: Final = 8192
 _GOES_ON: Final = re.compile(r"(?:\\|\||&&)\s*$")
 # Programs that give a shell of their own, on this machine or on another.
 _LAUNCHERS: Final = frozenset(
@@ -23,7 +25,7 @@ _KEYWORD: Final = re.compile(r"(?:^|(?<=[\s;&|(]))(?:for|while|until|if|case|sel
 
 def is_incomplete(command: str) -> bool:
     """Whether a shell would ask for another line: an open quote, here document, block, pipe or a trailing backslash."""
-    if _open_heredoc(command):
+    if len(command) > _LONGEST or _open_heredoc(command):
         return True
     stripped, is_open = _without_quoted(command)
     if is_open:
@@ -65,7 +67,8 @@ def _without_quoted(command: str) -> tuple[str, bool]:
         elif char in "'\"`":
             quote = char
         elif char == "#" and (position == 0 or command[position - 1].isspace()):
-            position = command.find("\n", position) if "\n" in command[position:] else len(command)
+            end_of_line = command.find("\n", position)
+            position = end_of_line if end_of_line >= 0 else len(command)
             continue
         else:
             kept.append(char)

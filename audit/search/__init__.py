@@ -20,6 +20,7 @@ __all__ = [
     "Scope",
     "SearchBackend",
     "SearchIndexError",
+    "SqliteSearch",
     "backend",
 ]
 

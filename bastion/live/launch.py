@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import codecs
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid4
@@ -253,6 +254,8 @@ def _route_to(host: Host) -> tuple[SshRoute, LoginSecret]:
             pins=frozenset(pin.fingerprint for pin in pins),
             algorithms=frozenset(pin.algorithm for pin in pins if pin.algorithm),
             timeout=settings.CONNECT_TIMEOUT,
+            # The browser speaks UTF-8; a login without a locale would take Chinese for meta keys.
+            environment={"LC_CTYPE": "C.UTF-8"} if codecs.lookup(host.encoding).name == "utf-8" else {},
         )
         return route, open_credential(host.credential)
     except DestinationRefused as error:

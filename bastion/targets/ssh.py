@@ -15,10 +15,10 @@ import socket
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import paramiko
@@ -65,6 +65,8 @@ class SshRoute:
     # Key algorithms of the pins, as far as they are known: the host is asked for one of these.
     algorithms: frozenset[str]
     timeout: float
+    # Names and values that the host is asked to set; most accept LC_*, and those that do not go on without.
+    environment: Mapping[str, str] = field(default_factory=dict)
 
 
 class _Transport(paramiko.Transport):
@@ -268,7 +270,7 @@ def _open_shell(route: SshRoute, secret: LoginSecret, cols: int, rows: int, arri
         transport = _negotiate(route.destinations, route.timeout, _preferred(route.algorithms))
         _check_host_key(transport, route.pins)
         _authenticate(transport, secret)
-        channel = _start_shell(transport, route.timeout, cols, rows, arrivals)
+        channel = _start_shell(transport, route, cols, rows, arrivals)
         transport.sock.settimeout(KEEPALIVE_SECONDS)
         transport.set_keepalive(KEEPALIVE_SECONDS)
         return SshTarget(transport, channel, arrivals)
@@ -367,13 +369,14 @@ def _load_key(pem: bytes) -> paramiko.PKey:
 
 
 def _start_shell(
-    transport: paramiko.Transport, timeout: float, cols: int, rows: int, arrivals: _Arrivals
+    transport: paramiko.Transport, route: SshRoute, cols: int, rows: int, arrivals: _Arrivals
 ) -> paramiko.Channel:
     try:
-        channel = transport.open_session(timeout=timeout)
+        channel = transport.open_session(timeout=route.timeout)
         channel.set_combine_stderr(True)
         channel.in_buffer = arrivals  # type: ignore[assignment] # duck-typed on purpose: no pipe, no second thread
         channel.get_pty("xterm-256color", cols, rows)
+        channel.update_environment(dict(route.environment))
         channel.invoke_shell()
     except (paramiko.SSHException, OSError, EOFError) as error:
         raise ShellRefusedError("The host started no shell for this login.") from error

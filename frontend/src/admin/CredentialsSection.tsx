@@ -82,7 +82,7 @@ function CredentialMenu({ credential }: { credential: Credential }) {
   return (
     <RowMenu name={credential.name}>
       <Menu.Item
-        color="red"
+        color="var(--mantine-color-error)"
         onClick={() =>
           remove({
             path: `credentials/${credential.id}/`,

@@ -41,7 +41,7 @@ export function GroupsSection() {
             {t("Show its grants")}
           </Menu.Item>
           <Menu.Item
-            color="red"
+            color="var(--mantine-color-error)"
             onClick={() =>
               remove({
                 path: `groups/${group.id}/`,

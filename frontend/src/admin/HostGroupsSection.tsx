@@ -45,7 +45,7 @@ export function HostGroupsSection() {
             {t("Show its grants")}
           </Menu.Item>
           <Menu.Item
-            color="red"
+            color="var(--mantine-color-error)"
             onClick={() =>
               remove({
                 path: `host-groups/${group.id}/`,

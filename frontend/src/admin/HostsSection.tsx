@@ -134,7 +134,7 @@ function HostMenu({ host, open }: { host: Host; open: (opened: Opened) => void }
         {t("Show in the audit log")}
       </Menu.Item>
       <Menu.Item
-        color="red"
+        color="var(--mantine-color-error)"
         onClick={() =>
           remove({
             path: `hosts/${host.id}/`,

@@ -87,7 +87,7 @@ function UserMenu({ user }: { user: User }) {
         {t("Show in the audit log")}
       </Menu.Item>
       <Menu.Item
-        color="red"
+        color="var(--mantine-color-error)"
         disabled={user.is_active}
         onClick={() =>
           remove({

@@ -67,11 +67,11 @@ export function xtermTheme({ foreground, background, selection, ansi }: Terminal
   };
 }
 
-/** The same colours as custom properties of asciinema-player. */
+/** The same colours as custom properties, which the replay page hands to asciinema-player. */
 export function playerVariables({ foreground, background, ansi }: TerminalPalette): Record<string, string> {
   return {
-    "--term-color-foreground": foreground,
-    "--term-color-background": background,
-    ...Object.fromEntries(ansi.map((color, n) => [`--term-color-${n}`, color])),
+    "--replay-foreground": foreground,
+    "--replay-background": background,
+    ...Object.fromEntries(ansi.map((color, n) => [`--replay-${n}`, color])),
   };
 }
