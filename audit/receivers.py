@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db import DEFAULT_DB_ALIAS, connections
+from django.db import DEFAULT_DB_ALIAS, connections, transaction
 from django.db.models.signals import post_migrate
 from django.dispatch import receiver
 
 from audit import append_only, ledger
+from audit.control import wake_sessions
 from audit.models import AuditEvent
 from hosts.logins import Login
 from hosts.signals import inventory_changed
@@ -38,6 +39,8 @@ def record_inventory_change(
         host_id=host_id,
         detail=detail,
     )
+    # Whoever lost access by this loses it at once, not when running sessions look next.
+    transaction.on_commit(wake_sessions, robust=True)
 
 
 @receiver(post_migrate, dispatch_uid="audit.keep_ledger_append_only")

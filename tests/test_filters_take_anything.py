@@ -51,7 +51,7 @@ NAMES = {
     "commands/": ["user", "host", "session", "q", "after", "before"],
     "audit-events/": ["actor", "action", "object_type", "object_id", "session", "outcome", "after", "before", "q"],
     "search/": ["q", "user", "host", "kind", "after", "before"],
-    "sessions/{id}/commands/": ["user", "host", "session", "q", "after", "before"],
+    "sessions/{id}/commands/": ["session", "q"],
     "sessions/{id}/search/": ["q", "kind"],
     "sessions/{id}/recording.cast": ["version", "download"],
     "sessions/{id}/replay.json": ["idle"],

@@ -39,7 +39,7 @@ PAGES = (
     "/settings/password",
     "/settings/tokens",
 )
-LOOKS = [("light", 1280), ("dark", 1280), ("light", 480), ("dark", 480)]
+LOOKS = [("light", 1280), ("dark", 1280), ("dark", 480)]
 
 
 @pytest.fixture

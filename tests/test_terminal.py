@@ -7,6 +7,7 @@ from uuid import UUID
 import pytest
 from django.contrib.auth.models import User
 
+from audit.asciicast import raw_bytes
 from audit.events import Resize
 from audit.models import AuditEvent, Session
 from audit.recording.reading import iter_events
@@ -131,3 +132,21 @@ def test_a_request_to_end_is_found_in_the_database_without_redis(server: int, we
         assert terminal.wait_closed() == 4410
         assert "carol" in terminal.close_reason
     assert sealed(session_id).end_reason == "terminated"
+
+
+def test_a_host_in_another_encoding_is_typed_to_and_shown_in_utf_8(server: int, web_01: Host, bob: User) -> None:
+    give(bob, web_01, "connect")
+    Host.objects.update(encoding="gb18030")
+
+    with open_terminal(server, web_01.pk, token_of(bob)) as terminal:
+        session_id = terminal.wait_ready()
+        terminal.type("stty -echo; cat -v\r")
+        terminal.wait_for("\n")
+        terminal.type("你好-typed\r")
+        terminal.wait_for("M-DM-cM-:M-C-typed")
+        terminal.type("\x04printf '\\304\\343\\272\\303-shown'; exit\r")
+        terminal.wait_for("你好-shown")
+        terminal.wait_closed()
+
+    raw = b"".join(raw_bytes(iter_events(sealed(session_id)), "gb18030"))
+    assert "你好-shown".encode("gb18030") in raw

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Final
 
 from audit.indexing.observations import Observation, Rest, Submission
@@ -24,6 +25,9 @@ TELLING: Final = 4
 _LONGEST: Final = 200
 
 _ENDS: Final = "$#%>❯❱›»⟩➤➜→⇒▶►λ𝝺✗✘✔⚡♥●○◆Δ∴\ue0b0\ue0b1\ue0b4\ue0bc\ue0c6"
+_END: Final = re.compile(rf"[{re.escape(_ENDS)}] ")
+# A prompt of several parts has as many ends, and one of them is the real one.
+_MOST_ENDS: Final = 8
 _ENDS_LIKE_PROMPT: Final = re.compile(rf"(?:^|.)[{re.escape(_ENDS)}] ?$|^[➜❯→λ»] .* $")
 _IS_QUESTION: Final = re.compile(r"(?:[?:：？]|\]|\))\s*$|\.\.\.\s*$|password", re.IGNORECASE)
 
@@ -113,7 +117,7 @@ class Prompts:
         for text in self.texts:
             if line.startswith(text) or line == text.rstrip():
                 return len(text)
-        for match in re.finditer(rf"[{re.escape(_ENDS)}] ", line[:_LONGEST]):
+        for match in islice(_END.finditer(line[:_LONGEST]), _MOST_ENDS):
             if style_of(line[: match.end()]) in self.styles:
                 return match.end()
         return None

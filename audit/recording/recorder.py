@@ -95,6 +95,10 @@ class Recorder:
         elif self._closed and now >= self._retry_at:
             _shippers.submit(self._ship_closed)
 
+    @property
+    def needs_sync(self) -> bool:
+        return self._open is not None and not self._open.is_synced
+
     def sync(self) -> None:
         """Make what was written survive a power cut; waits for the disk, so call it off the event loop."""
         segment = self._open

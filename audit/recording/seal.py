@@ -10,6 +10,7 @@ from django.db import transaction
 
 from audit import ledger
 from audit.models import Segment, Session
+from audit.queue import request_indexing
 from audit.recording import chain
 from audit.recording.storage import store_object
 
@@ -66,6 +67,8 @@ def seal_recording(session_id: UUID, state: Session.State) -> None:
         )
         if is_ours:
             _note_end(session, state)
+    # The last pass over a recording needs to know that nothing more comes.
+    request_indexing(session_id)
 
 
 def _note_end(session: Session, state: Session.State) -> None:

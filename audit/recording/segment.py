@@ -72,7 +72,7 @@ class OpenSegment:
         self.path = path
         self.facts = facts
         self.size = 0
-        self._is_synced = True
+        self.is_synced = True
         self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
         if header:
             self._write(header)
@@ -87,17 +87,17 @@ class OpenSegment:
 
     def sync(self) -> None:
         """Make everything that was appended survive a power cut. Raises OSError; never to be tried again then."""
-        if self._is_synced:
+        if self.is_synced:
             return
         # Before the call: what is appended while it runs must be synced by the next one.
-        self._is_synced = True
+        self.is_synced = True
         os.fdatasync(self._descriptor)
 
     def close(self) -> None:
         os.close(self._descriptor)
 
     def _write(self, lines: bytes) -> None:
-        self._is_synced = False
+        self.is_synced = False
         view = memoryview(lines)
         while view:
             # A disk that fills up takes a part first and fails at the next call.

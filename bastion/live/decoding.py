@@ -1,4 +1,4 @@
-"""From the host's bytes to text, without ever splitting a character."""
+"""From the host's bytes to text without ever splitting a character, and back."""
 
 from __future__ import annotations
 
@@ -61,6 +61,21 @@ class OutputDecoder:
         if self._encoding != "utf-8" and text.encode(self._encoding, "replace") != data:
             return [Output(t, text, exact=data)]
         return [Output(t, text)]
+
+
+class InputEncoder:
+    """Turns what a browser types, UTF-8, into the host's encoding."""
+
+    def __init__(self, encoding: str) -> None:
+        """Raises LookupError for an encoding that Python does not know."""
+        self._encoding = codecs.lookup(encoding).name
+        self._decode = codecs.getincrementaldecoder("utf-8")("replace").decode
+
+    def encode(self, data: bytes) -> bytes:
+        """Return the bytes for the host; a character that its encoding lacks becomes a question mark."""
+        if self._encoding == "utf-8":
+            return data
+        return self._decode(data).encode(self._encoding, "replace")
 
 
 def _incomplete_utf8(data: bytes) -> int:

@@ -31,7 +31,6 @@ from audit.sessions import (
 )
 from bastion.live import endings, wire
 from bastion.live.control import listen
-from bastion.live.decoding import OutputDecoder
 from bastion.live.endings import EndedError, Ending
 from bastion.live.limits import limits_of
 from bastion.live.masking import InputKeeper
@@ -161,7 +160,7 @@ class Launcher:
         parts = SessionParts(
             target=target,
             recorder=opened.recorder,
-            tee=Tee(opened.recorder, OutputDecoder(host.encoding), keeper, stream),
+            tee=Tee(opened.recorder, host.encoding, keeper, stream),
             outlet=Outlet(settings.SLOW_READER_LIMIT),
             limits=limits_of(host),
             watchdog=Watchdog(session_id, login, host.pk),

@@ -73,6 +73,7 @@ class LiveSession:
         self._watchdog = parts.watchdog
         self._commands: asyncio.Queue[wire.Command] = asyncio.Queue(MOST_COMMANDS)
         self._end_asked: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
+        self._was_attached = False
         self._left_at: float | None = time.monotonic()
 
     async def run(self) -> Ending:
@@ -114,8 +115,7 @@ class LiveSession:
             match command:
                 case wire.Keys(data):
                     self._limits.note_activity()
-                    self._tee.input(data)
-                    await self._target.write(data)
+                    await self._target.write(self._tee.input(data))
                 case wire.Size():
                     waiting = command
                 case None:
@@ -131,7 +131,8 @@ class LiveSession:
             await asyncio.sleep(1)
             self._tee.settle_input()
             self._recorder.rotate()
-            await asyncio.to_thread(self._recorder.sync)
+            if self._recorder.needs_sync:
+                await asyncio.to_thread(self._recorder.sync)
             if warning := self._limits.warning():
                 await self._outlet.tell(wire.notice(warning))
             if ending := self._limits.ending():
@@ -151,8 +152,9 @@ class LiveSession:
         self._watchdog.follow(login)
         if before is not None:
             before.close(endings.ATTACHED_ELSEWHERE)
-        if self._left_at is not None:
-            self._left_at = None
+        is_return, self._was_attached = self._was_attached and self._left_at is not None, True
+        self._left_at = None
+        if is_return:
             await self._note_presence(is_detached=False)
         await viewer.send_text(wire.ready(self.id, after, self.size.cols, self.size.rows))
         await self._catch_up()

@@ -8,9 +8,9 @@ from typing import Protocol
 
 from audit.events import Event, Exit, HiddenInput, Input, Marker, Output, Resize
 from audit.recording.recorder import Recorder
-from bastion.live.decoding import OutputDecoder
+from bastion.live.decoding import InputEncoder, OutputDecoder
 from bastion.live.masking import InputKeeper
-from bastion.metrics import BYTES_RECORDED
+from bastion.metrics import BYTES_RECORDED, RECORDER_LAG
 from bastion.targets.target import ExitInfo
 
 
@@ -28,9 +28,10 @@ class Tee:
     then nothing of it may be shown.
     """
 
-    def __init__(self, recorder: Recorder, decoder: OutputDecoder, keeper: InputKeeper, follower: Follower) -> None:
+    def __init__(self, recorder: Recorder, encoding: str, keeper: InputKeeper, follower: Follower) -> None:
         self._recorder = recorder
-        self._decoder = decoder
+        self._decoder = OutputDecoder(encoding)
+        self._encoder = InputEncoder(encoding)
         self._keeper = keeper
         self._follower = follower
         self._started = time.monotonic()
@@ -43,15 +44,19 @@ class Tee:
 
     def output(self, data: bytes) -> bytes:
         """Record output of the host and return what the browser gets, as UTF-8."""
+        with RECORDER_LAG.time():
+            shown = self._record_output(self._decoder.feed(data, self.now()))
         BYTES_RECORDED.inc(len(data))
-        return self._record_output(self._decoder.feed(data, self.now()))
+        return shown
 
     def flush_output(self) -> bytes:
         """Record an incomplete character whose rest did not come; return what the browser gets."""
         return self._record_output(self._decoder.flush(self.now()))
 
-    def input(self, data: bytes) -> None:
+    def input(self, data: bytes) -> bytes:
+        """Record what was typed, UTF-8, as far as the policy lets it be kept; return what the host gets."""
         self._record(self._keeper.typed(data, self.now()))
+        return self._encoder.encode(data)
 
     def settle_input(self) -> None:
         """Record, as a count, what was typed and not echoed in time."""

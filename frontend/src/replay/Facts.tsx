@@ -11,6 +11,7 @@ import { ErrorAlert } from "@/shell/Feedback";
 import { IdText } from "@/shell/IdText";
 import { SessionState } from "@/shell/StateBadge";
 import { TimeText } from "@/shell/TimeText";
+import { translateServerWords } from "@/terminal/serverWords";
 import classes from "./Replay.module.css";
 
 interface FactsProps {
@@ -23,7 +24,7 @@ export function Facts({ session, activeSeconds }: FactsProps) {
   const t = useText();
   const { number } = useFormats();
   const length = lengthOf(session);
-  const ended = [session.end_detail || session.end_reason, exitWords(session)].filter(Boolean).join(" · ");
+  const ended = translateServerWords(session.end_detail, t) || exitWords(session);
   const facts: [string, ReactNode][] = [
     [t("State"), <SessionState key="state" session={session} />],
     [t("Person"), session.user],
@@ -77,8 +78,11 @@ function exitWords({ exit_status: status, exit_signal: signal }: Session): strin
 
 /** What sessions/<id>/verify answers. */
 interface Verdict {
-  ok: boolean;
+  /** Undecided: something that is needed could not be read. */
+  verdict: "intact" | "altered" | "undecided";
   segments: number;
+  /** The last link of the chain, SHA-256 in hex. */
+  chain: string;
   problems: { segment: number | null; problem: string }[];
 }
 
@@ -111,23 +115,28 @@ function Verification({ session }: { session: Session }) {
 
 function VerdictAlert({ verdict }: { verdict: Verdict }) {
   const t = useText();
-  if (verdict.ok) {
+  if (verdict.verdict === "intact") {
     return (
       <Alert color="green" icon={<IconShieldCheck aria-hidden="true" />} role="status" w="100%">
-        {t(
-          "{count, plural, one {Verified: the one stored segment matches its chain.} other {Verified: # of # segments match their chain.}}",
-          {
-            count: verdict.segments,
-          },
-        )}
+        <Text size="sm">
+          {t("Verified: {count} of {count} segments match their chain.", { count: verdict.segments })}
+        </Text>
+        <Text size="xs" style={{ overflowWrap: "anywhere" }}>
+          {t("Last link:")} <span className="mono">{verdict.chain}</span>
+        </Text>
       </Alert>
     );
   }
+  const isAltered = verdict.verdict === "altered";
   return (
     <Alert
-      color="red"
+      color={isAltered ? "red" : "yellow"}
       icon={<IconShieldX aria-hidden="true" />}
-      title={t("Altered: do not rely on this recording.")}
+      title={
+        isAltered
+          ? t("Altered: do not rely on this recording.")
+          : t("Not decided: something that is needed for the check could not be read.")
+      }
       role="alert"
       w="100%"
     >

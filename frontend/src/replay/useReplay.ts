@@ -1,8 +1,10 @@
+import { useComputedColorScheme } from "@mantine/core";
 import { useLocalStorage } from "@mantine/hooks";
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { api, apiUrl } from "@/api/client";
 import { usePreferences } from "@/preferences";
+import { schemeOf } from "@/terminal/theme";
 import { ReplayClock } from "./clock";
 import type { PlayerState, ReplayPlayer } from "./player";
 import { TimeMap, type TrueTime } from "./timeMap";
@@ -62,6 +64,7 @@ export function useReplay(
   [habits, setHabits]: ReturnType<typeof useReplayHabits>,
 ): Replay {
   const { terminal } = usePreferences();
+  const scheme = schemeOf(terminal.theme, useComputedColorScheme("light"));
   const map = useMemo(() => new TimeMap(index.map), [index]);
   const [clock] = useState(() => {
     const made = new ReplayClock();
@@ -76,7 +79,7 @@ export function useReplay(
   const speed = useRef(habits.speed);
   const fontFamily = terminal.fontFamily ? `${terminal.fontFamily},${fallbackFont}` : fallbackFont;
 
-  // biome-ignore lint/correctness/useExhaustiveDependencies: `attempt` makes another player of the same recording
+  // biome-ignore lint/correctness/useExhaustiveDependencies: `attempt` asks for another player; one reads its colours when it is made
   useEffect(() => {
     if (!element) return;
     let isGone = false;
@@ -100,7 +103,7 @@ export function useReplay(
       player.current?.dispose();
       player.current = null;
     };
-  }, [element, id, index, map, clock, fontFamily, attempt]);
+  }, [element, id, index, map, clock, fontFamily, scheme, attempt]);
 
   const seek = useCallback(
     (time: TrueTime) => {

@@ -1,6 +1,6 @@
 import { Anchor, Button, Code, Group, Popover, SegmentedControl, Stack, Text, TextInput } from "@mantine/core";
 import { IconHelp, IconSearch } from "@tabler/icons-react";
-import { useMemo } from "react";
+import { useEffect, useMemo } from "react";
 import type { Query } from "@/api/client";
 import { useRows } from "@/api/pages";
 import type { SearchHit } from "@/api/types";
@@ -25,6 +25,12 @@ export default function SearchPage() {
   const isAsked = filters.q.trim() !== "";
   const hits = useRows<SearchHit>("search/", query, { enabled: isAsked });
   const groups = useMemo(() => groupBySession(hits.rows), [hits.rows]);
+  const { hasNextPage, isFetching, fetchNextPage } = hits;
+  // Short words are looked for a stretch at a time, and a stretch may hold none.
+  const isLookingOn = isAsked && hits.isSuccess && groups.length === 0 && hasNextPage;
+  useEffect(() => {
+    if (isLookingOn && !isFetching) void fetchNextPage();
+  }, [isLookingOn, isFetching, fetchNextPage]);
   return (
     <>
       <PageHeader title={t("Search")}>{isAsked && <ExportMenu path="search/" query={query} />}</PageHeader>
@@ -33,7 +39,7 @@ export default function SearchPage() {
       {isAsked && hits.isError && (
         <ErrorAlert error={hits.error} title={t("The search failed.")} retry={() => void hits.refetch()} />
       )}
-      {isAsked && hits.isLoading && <LoadingRows rows={6} height={44} />}
+      {((isAsked && hits.isLoading) || isLookingOn) && <LoadingRows rows={6} height={44} />}
       {isAsked && groups.length > 0 && (
         <Stack gap="md" style={{ opacity: hits.isPlaceholderData ? 0.55 : 1 }} aria-busy={hits.isPlaceholderData}>
           <Text size="sm" c="dimmed" aria-live="polite">
@@ -48,8 +54,10 @@ export default function SearchPage() {
           ))}
         </Stack>
       )}
-      {isAsked && hits.isSuccess && groups.length === 0 && <NothingFound filters={filters} onChange={setFilters} />}
-      {isAsked && <LoadMore {...hits} />}
+      {isAsked && hits.isSuccess && groups.length === 0 && !isLookingOn && (
+        <NothingFound filters={filters} onChange={setFilters} />
+      )}
+      {isAsked && !isLookingOn && <LoadMore {...hits} />}
     </>
   );
 }

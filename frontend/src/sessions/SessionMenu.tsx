@@ -16,7 +16,7 @@ export function SessionMenu({ session }: { session: Session }) {
   return (
     <Menu position="bottom-end" width={200}>
       <Menu.Target>
-        <ActionIcon aria-label={t("Actions for session {id}", { id: session.id.slice(0, 8) })}>
+        <ActionIcon size={24} my={-3} aria-label={t("Actions for session {id}", { id: session.id.slice(0, 8) })}>
           <IconDots size={16} aria-hidden="true" />
         </ActionIcon>
       </Menu.Target>
@@ -46,7 +46,7 @@ export function SessionMenu({ session }: { session: Session }) {
         )}
         {mayEnd && (
           <Menu.Item
-            color="red"
+            color="var(--mantine-color-error)"
             leftSection={<IconPlugConnectedX size={15} aria-hidden="true" />}
             onClick={() => askToEndSession(session)}
           >

@@ -19,7 +19,7 @@ export function useSessionColumns(): Column<Session>[] {
       {
         key: "state",
         header: t("State"),
-        width: 150,
+        width: 180,
         narrow: "end",
         render: (session) => <SessionState session={session} />,
       },
