@@ -11,6 +11,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 # Node and npm come from a wheel, into the same directory.
 NPM := PATH="$(CURDIR)/$(BIN):$$PATH" npm --prefix frontend --no-audit --no-fund --no-update-notifier
+OPENAPI_TYPESCRIPT := PATH="$(CURDIR)/$(BIN):$$PATH" frontend/node_modules/.bin/openapi-typescript
 
 RUN_STAMP := $(VENV)/.installed-run
 DEV_STAMP := $(VENV)/.installed-dev
@@ -28,7 +29,7 @@ help:
 	@echo "make test          run all tests; says what it skipped and why"
 	@echo "make check         formatting, lint, types, layers, and whether the API's types are up to date"
 	@echo "make format        format Python and TypeScript"
-	@echo "make types         write the API's schema and types for the frontend"
+	@echo "make types         write the API's types for the frontend"
 	@echo "make frontend      build the frontend"
 	@echo "make requirements  compile requirements/*.in to pinned *.txt (needs uv)"
 	@echo "make clean         remove what was installed and built; data/ stays"
@@ -48,15 +49,14 @@ check: $(DEV_STAMP) $(MODULES_STAMP)
 	$(BIN)/mypy .
 	$(BIN)/lint-imports
 	$(NPM) run check
-	@echo "API types"
-	@$(BIN)/python manage.py spectacular --validate --fail-on-warn --file $(VENV)/schema.yaml
-	@PATH="$(CURDIR)/$(BIN):$$PATH" frontend/node_modules/.bin/openapi-typescript $(VENV)/schema.yaml -o $(VENV)/schema.d.ts >/dev/null
-	@for file in schema.yaml schema.d.ts; do cmp -s $(VENV)/$$file frontend/src/api/$$file || \
-		{ echo "frontend/src/api/$$file is not what the API says: run make types" >&2; exit 1; }; done
+	$(BIN)/python manage.py spectacular --validate --fail-on-warn --file $(VENV)/schema.yaml
+	@$(OPENAPI_TYPESCRIPT) $(VENV)/schema.yaml -o $(VENV)/schema.d.ts >/dev/null
+	@cmp -s $(VENV)/schema.d.ts frontend/src/api/schema.d.ts || \
+		{ echo "frontend/src/api/schema.d.ts is not what the API says: run make types" >&2; exit 1; }
 
 types: $(DEV_STAMP) $(MODULES_STAMP)
-	$(BIN)/python manage.py spectacular --validate --fail-on-warn --file frontend/src/api/schema.yaml
-	$(NPM) run types
+	$(BIN)/python manage.py spectacular --validate --fail-on-warn --file $(VENV)/schema.yaml
+	$(OPENAPI_TYPESCRIPT) $(VENV)/schema.yaml -o frontend/src/api/schema.d.ts
 
 format: $(DEV_STAMP) $(MODULES_STAMP)
 	$(BIN)/ruff check --fix .

@@ -202,7 +202,7 @@ class AuditEvent(models.Model):
             raise AppendOnlyError("A line of the ledger cannot be changed.")
         super().save(*args, **kwargs)
 
-    def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
+    def delete(self, *_args: Any, **_kwargs: Any) -> NoReturn:
         raise AppendOnlyError("A line of the ledger cannot be removed.")
 
 
@@ -218,3 +218,6 @@ class RecordingView(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["session", "user_id", "login"], name="recording_view_once")]
+
+    def __str__(self) -> str:
+        return f"{self.user_id} looks at {self.session_id}"

@@ -1,5 +1,7 @@
-"""A pytest plugin (`-p tests.on_postgresql`) for the second run: only tests that touch the database, without a browser
-or a web server of their own, which do not change with the database."""
+"""A pytest plugin (`-p tests.on_postgresql`) for the second run: only tests that touch the database.
+
+Those with a browser or a web server of their own stay out: they take long, and do not change with the database.
+"""
 
 from __future__ import annotations
 

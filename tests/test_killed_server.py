@@ -14,7 +14,8 @@ from uuid import UUID
 import pytest
 
 from tests.peers import require_program
-from tests.running_product import ROOT, Product, eventually, product, short_directory
+from tests.polling import eventually
+from tests.running_product import ROOT, Product, product, short_directory
 from tests.terminal import open_terminal
 
 pytestmark = pytest.mark.peer
@@ -52,13 +53,13 @@ def test_what_was_shown_is_recorded_and_the_session_is_marked_recovered(running:
         while terminal.read_one():
             pass
 
-    def recovered() -> dict[str, Any] | None:
+    def recovered() -> dict[str, Any]:
         try:
             status, body = fetch(running, f"sessions/{session_id}/", token)
         except OSError:
-            return None
+            return {}
         session: dict[str, Any] = json.loads(body) if status == 200 else {}
-        return session if session.get("state") == "recovered" else None
+        return session if session.get("state") == "recovered" else {}
 
     session = eventually(recovered, 60)
     assert (session["end_reason"], session["proof"]) == ("recovered", "recovered")

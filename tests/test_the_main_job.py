@@ -62,7 +62,7 @@ def work(page: Page) -> None:
     expect(page.get_by_text("Session ended").first).to_be_visible()
 
 
-def test_a_session_is_worked_in_replayed_and_found(chromium: Browser, port: int) -> None:  # noqa: F811
+def test_a_session_is_worked_in_replayed_and_found(chromium: Browser, port: int) -> None:
     require_program("vim")
     troubles = Troubles()
     with open_page(chromium, port, troubles=troubles) as page:
@@ -91,7 +91,7 @@ def test_a_session_is_worked_in_replayed_and_found(chromium: Browser, port: int)
     assert troubles.found == []
 
 
-def test_who_has_no_grant_sees_nothing_and_finds_nothing(chromium: Browser, port: int) -> None:  # noqa: F811
+def test_who_has_no_grant_sees_nothing_and_finds_nothing(chromium: Browser, port: int) -> None:
     with open_page(chromium, port) as page:
         sign_in(page, "admin", PASSWORD)
         sessions = page.request.get("/api/v1/sessions/").json()["results"]

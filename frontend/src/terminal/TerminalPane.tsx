@@ -8,7 +8,7 @@ import { translateServerWords } from "./serverWords";
 import type { TerminalTab } from "./store";
 import classes from "./Terminals.module.css";
 import { useTone } from "./tones";
-import { closeTerminal, emulatorOf, retryNow } from "./workspace";
+import { closeTerminal, emulatorOf, retryNow, startTerminal } from "./workspace";
 
 interface TerminalPaneProps {
   tab: TerminalTab;
@@ -24,6 +24,7 @@ export function TerminalPane({ tab, background, find }: TerminalPaneProps) {
     if (!screen.current || !emulator) return;
     emulator.show(screen.current, "terminal-help");
     emulator.focus();
+    startTerminal(tab.id);
     const observer = new ResizeObserver(() => emulator.refit());
     observer.observe(screen.current);
     return () => {

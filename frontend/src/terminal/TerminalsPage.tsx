@@ -117,9 +117,15 @@ function askToClose(id: string): void {
     return;
   }
   modals.openConfirmModal({
-    title: text("End the session on {host}?", { host: tab.hostName }),
-    children: <Text size="sm">{text("What runs in the foreground there is ended. The recording stays.")}</Text>,
-    labels: { confirm: text("End session"), cancel: text("Keep it open") },
+    title: text("Close the terminal on {host}?", { host: tab.hostName }),
+    children: (
+      <Text size="sm">
+        {text(
+          "The session waits a minute for you and then ends, with what runs in its foreground. The recording stays.",
+        )}
+      </Text>
+    ),
+    labels: { confirm: text("Close terminal"), cancel: text("Keep it open") },
     confirmProps: { color: "red" },
     cancelProps: { "data-autofocus": true },
     onConfirm: () => closeTerminal(id),

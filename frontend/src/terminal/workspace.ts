@@ -22,6 +22,7 @@ export interface WorkspaceHost {
 interface Terminal {
   emulator: Emulator;
   connection: TerminalConnection;
+  hasStarted: boolean;
 }
 
 const DEFAULT_SIZE: TerminalSize = { cols: 80, rows: 24 };
@@ -42,9 +43,16 @@ export function emulatorOf(id: string): Emulator | undefined {
   return terminals.get(id)?.emulator;
 }
 
-/** A terminal on a host, in a tab of its own. Returns the tab's id. */
-export function openTerminal(hostId: string, about?: Partial<TerminalTab>): string {
-  return begin(crypto.randomUUID(), hostId, about ?? {});
+/** A terminal on a host, in a tab of its own. It connects once it is shown, when its size is known. */
+export function openTerminal(hostId: string, about?: Partial<TerminalTab>): void {
+  begin(crypto.randomUUID(), hostId, about ?? {});
+}
+
+export function startTerminal(id: string): void {
+  const terminal = terminals.get(id);
+  if (!terminal || terminal.hasStarted) return;
+  terminal.hasStarted = true;
+  terminal.connection.start();
 }
 
 /** Brings back the terminals that this browser tab had before it was reloaded, if they are this person's. */
@@ -93,7 +101,7 @@ export function configureTerminals(next: TerminalScheme): void {
   for (const { emulator } of terminals.values()) emulator.configure(getPreferences().terminal, scheme);
 }
 
-function begin(id: string, hostId: string, about: Partial<TerminalTab>, resume?: Resume): string {
+function begin(id: string, hostId: string, about: Partial<TerminalTab>, resume?: Resume): void {
   const emulator = new Emulator(lastSize, {
     input: (text) => type(id, text),
     binary: (bytes) => terminals.get(id)?.connection.sendBinary(bytes),
@@ -107,7 +115,7 @@ function begin(id: string, hostId: string, about: Partial<TerminalTab>, resume?:
   });
   emulator.configure(getPreferences().terminal, scheme);
   const connection = connect(id, hostId, emulator, resume);
-  terminals.set(id, { emulator, connection });
+  terminals.set(id, { emulator, connection, hasStarted: false });
   addTab({
     id,
     hostId,
@@ -124,9 +132,7 @@ function begin(id: string, hostId: string, about: Partial<TerminalTab>, resume?:
     session: connection.session,
     size: emulator.size,
   });
-  connection.start();
   if (!about.hostName) void describe(id, hostId);
-  return id;
 }
 
 function connect(id: string, hostId: string, emulator: Emulator, resume?: Resume): TerminalConnection {
@@ -189,6 +195,7 @@ function restore({ tab, screen, size, after, isActive }: KeptTerminal): void {
   lastSize = size;
   begin(tab.id, tab.hostId, tab, { session: tab.session, after });
   terminals.get(tab.id)?.emulator.write(screen);
+  startTerminal(tab.id);
   if (!isActive && previous) selectTab(previous);
 }
 
