@@ -22,19 +22,19 @@ from urllib.parse import quote
 
 import pytest
 
-_PLACES = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
+from tests.peers import find_program, miss
 
 
 class MissingPostgresqlError(Exception):
     """There is no PostgreSQL server on this machine."""
 
 
-def find_program(name: str) -> Path:
-    """Return the newest server program of that name. Raises MissingPostgresqlError."""
-    for place in [*_PLACES, *map(Path, os.environ.get("PATH", "").split(os.pathsep))]:
-        if os.access(place / name, os.X_OK):
-            return place / name
-    raise MissingPostgresqlError(f"{name} is not installed (Debian: apt-get install postgresql)")
+def server_program(name: str) -> str:
+    """Return the path of the newest server program of that name. Raises MissingPostgresqlError."""
+    path = find_program(name)
+    if path is None:
+        raise MissingPostgresqlError(f"{name} is not installed (Debian: apt-get install postgresql)")
+    return path
 
 
 def _owner() -> str | None:
@@ -48,7 +48,7 @@ def _owner() -> str | None:
 @contextlib.contextmanager
 def cluster(locale: str = "C.UTF-8") -> Iterator[str]:
     """Run a cluster that listens on a unix socket only; yield its DATABASE_URL."""
-    initdb, pg_ctl = find_program("initdb"), find_program("pg_ctl")
+    initdb, pg_ctl = server_program("initdb"), server_program("pg_ctl")
     directory = Path(tempfile.mkdtemp(prefix="pg-"))
     owner = _owner()
     identity: dict[str, Any] = {}
@@ -82,9 +82,7 @@ def postgresql_url() -> Iterator[str]:
         with cluster() as url:
             yield url
     except MissingPostgresqlError as error:
-        if os.environ.get("REQUIRE_PEERS") == "1":
-            raise
-        pytest.skip(str(error))
+        miss(str(error))
 
 
 def main(command: Sequence[str]) -> int:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from audit import replay
 from audit.events import Exit, HiddenInput, Input, Marker, Output, Resize
+from audit.indexing.indexer import index_session
 from audit.indexing.screen import Screen
 from audit.models import Segment, Session
 from audit.replay import replay_index, replay_segment
@@ -208,3 +209,20 @@ def test_any_recording_is_cut_so_that_times_rise_and_nothing_is_longer_than_it_w
     assert shown.shown(microseconds(t)) <= microseconds(t)
     if idle == "keep":
         assert shown.shown(microseconds(t)) == microseconds(t)
+
+
+def test_the_screen_after_a_seek_is_the_same_before_and_after_indexing(session: Session) -> None:
+    wide = "\x1b[2J\x1b[H" + "界" * 45 + "\x1b[1;31m red\x1b[0m"
+    record_segments(
+        session,
+        [Output(1.0, "$ cat 世界\r\n" + "line\r\n" * 40), Output(2.0, wide)],
+        [Resize(31.0, 60, 20), Output(32.0, "\x1b[?1049h\x1b[10;10Heditor\x1b[4")],
+        [Output(61.0, "munderlined")],
+    )
+    before = load(session)[1]
+    assert index_session(session.pk) == 3
+    assert Segment.objects.filter(session=session, snapshot__isnull=False).count() == 3
+    after = load(session)[1]
+    for n, t in ((1, 31.0), (1, 32.0), (2, 61.0)):
+        assert screen_at(before, n, t) == screen_at(after, n, t)
+    assert [part["snapshot"] for part in before] == [part["snapshot"] for part in after]

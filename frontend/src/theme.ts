@@ -105,6 +105,12 @@ const foundation = createTheme({
   colors: { brand, gray, red, green, yellow, dark },
 });
 
+/** The list itself scrolls, which needs no focus; Mantine's scroll area around it would. */
+const scrollingOptions = {
+  defaultProps: { withScrollArea: false },
+  styles: { options: { maxHeight: rem(260), overflowY: "auto" } },
+} as const;
+
 const components = createTheme({
   components: {
     Badge: { defaultProps: { tt: "none", fw: 500, variant: "light", radius: "sm" } },
@@ -122,6 +128,10 @@ const components = createTheme({
     },
     // The placeholder is a focusable element without a role that a menu may hold.
     Menu: { defaultProps: { withInitialFocusPlaceholder: false } },
+    Autocomplete: scrollingOptions,
+    MultiSelect: scrollingOptions,
+    Select: scrollingOptions,
+    TagsInput: scrollingOptions,
     Modal: { styles: { title: { fontWeight: 600, fontSize: rem(16) } } },
   },
 });

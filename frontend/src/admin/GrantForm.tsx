@@ -1,9 +1,9 @@
 import { Alert, Button, Checkbox, Group, Select, Stack, Text, TextInput } from "@mantine/core";
-import { DateTimePicker } from "@mantine/dates";
 import { useForm } from "@mantine/form";
 import type { Action, Host, HostGroup, Group as PeopleGroup, User } from "@/api/types";
 import { useFormats } from "@/i18n/formats";
 import { msg, type Translate, useText } from "@/i18n/text";
+import { MomentInput } from "@/shell/MomentInput";
 import { FormDrawer } from "./FormDrawer";
 import { actionLabels, actions, listActions } from "./grant-words";
 import { useChoices, useSave } from "./requests";
@@ -159,8 +159,20 @@ function Period({ form }: { form: ReturnType<typeof useForm<Values>> }) {
   return (
     <Stack gap="xs">
       <Group grow align="flex-start">
-        <Moment form={form} field="valid_from" label={t("From")} placeholder={t("Now")} />
-        <Moment form={form} field="valid_until" label={t("Until")} placeholder={t("No end")} />
+        <MomentInput
+          label={t("From")}
+          placeholder={t("Now")}
+          value={form.values.valid_from}
+          error={form.errors.valid_from}
+          onChange={(value) => form.setFieldValue("valid_from", value)}
+        />
+        <MomentInput
+          label={t("Until")}
+          placeholder={t("No end")}
+          value={form.values.valid_until}
+          error={form.errors.valid_until}
+          onChange={(value) => form.setFieldValue("valid_until", value)}
+        />
       </Group>
       <Group gap="xs">
         <Text size="sm" c="dimmed">
@@ -181,32 +193,6 @@ function Period({ form }: { form: ReturnType<typeof useForm<Values>> }) {
         </Text>
       )}
     </Stack>
-  );
-}
-
-interface MomentProps {
-  form: ReturnType<typeof useForm<Values>>;
-  field: "valid_from" | "valid_until";
-  label: string;
-  placeholder: string;
-}
-
-function Moment({ form, field, label, placeholder }: MomentProps) {
-  const t = useText();
-  const value = form.values[field];
-  return (
-    <DateTimePicker
-      label={label}
-      placeholder={placeholder}
-      clearable
-      clearButtonProps={{ "aria-label": t("Clear") }}
-      timePickerProps={{ hoursInputLabel: t("Hours"), minutesInputLabel: t("Minutes") }}
-      submitButtonProps={{ "aria-label": t("Take this time") }}
-      valueFormat="YYYY-MM-DD HH:mm"
-      value={value ? new Date(value) : null}
-      onChange={(chosen) => form.setFieldValue(field, chosen ? new Date(chosen).toISOString() : "")}
-      error={form.errors[field]}
-    />
   );
 }
 

@@ -26,7 +26,7 @@ export function ReplayView({ session, commands }: ReplayViewProps) {
   const t = useText();
   const habits = useReplayHabits();
   const [{ isSkipping }] = habits;
-  const index = useReplayIndex(session.id, isSkipping);
+  const index = useReplayIndex(session.id, isSkipping, isRunning(session));
   const { hash } = useLocation();
   const [startAt] = useState(() => timeOfHash(hash) ?? Math.max(0, (commands[0]?.t ?? 0) - leadIn));
   const sorted = useMemo(() => [...commands].sort((a, b) => a.t - b.t), [commands]);

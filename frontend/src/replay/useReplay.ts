@@ -38,13 +38,18 @@ export interface Replay extends Habits {
   retry: () => void;
 }
 
-export function useReplayIndex(id: string, isSkipping: boolean) {
+const lookAgainEvery = 4_000;
+
+/** Looks again by itself while there is nothing yet, and until an ended recording is whole. */
+export function useReplayIndex(id: string, isSkipping: boolean, isRunning: boolean) {
   const idle = isSkipping ? "skip" : "keep";
   return useQuery({
     queryKey: ["sessions", id, "replay.json", idle],
     queryFn: ({ signal }) => api.get<ReplayIndex>(`sessions/${id}/replay.json`, { idle }, signal),
     placeholderData: keepPreviousData,
     staleTime: Number.POSITIVE_INFINITY,
+    refetchInterval: ({ state: { data } }) =>
+      data && !data.complete && (data.true_duration === 0 || !isRunning) ? lookAgainEvery : false,
   });
 }
 

@@ -93,7 +93,7 @@ export function Shell() {
       <AppShell.Navbar p="xs" aria-label={t("Sections")}>
         <Stack gap={2}>
           {open.map((section) => (
-            <SectionLink key={section.to} section={section} isRail={isWorkspace && !isOpen} />
+            <SectionLink key={section.to} section={section} isRail={isWorkspace && !isOpen} close={close} />
           ))}
         </Stack>
       </AppShell.Navbar>
@@ -109,7 +109,7 @@ export function Shell() {
   );
 }
 
-function SectionLink({ section, isRail }: { section: Section; isRail: boolean }) {
+function SectionLink({ section, isRail, close }: { section: Section; isRail: boolean; close: () => void }) {
   const t = useText();
   const navigate = useNavigate();
   const { pathname } = useLocation();
@@ -126,6 +126,7 @@ function SectionLink({ section, isRail }: { section: Section; isRail: boolean })
       aria-current={isActive ? "page" : undefined}
       title={`${label} (${section.keys})`}
       active={isActive}
+      onClick={close}
       leftSection={<Icon size={17} stroke={1.7} aria-hidden="true" />}
       py={6}
       px="sm"

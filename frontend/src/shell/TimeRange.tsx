@@ -1,9 +1,9 @@
 import { Button, Group, Popover, Stack, Text } from "@mantine/core";
-import { DateTimePicker } from "@mantine/dates";
 import { useDisclosure } from "@mantine/hooks";
 import { IconCalendar } from "@tabler/icons-react";
 import { useFormats } from "@/i18n/formats";
 import { msg, useText } from "@/i18n/text";
+import { MomentInput } from "./MomentInput";
 
 /** `now-7d`, an ISO time, or nothing: as it stands in the address. */
 export type Range = { after: string; before: string };
@@ -70,12 +70,20 @@ export function TimeRange({ after, before, onChange }: TimeRangeProps) {
               </Button>
             ))}
           </Group>
-          <Moment
+          <MomentInput
+            size="xs"
+            withinPortal={false}
             label={t("From")}
             value={after ? resolveTime(after) : ""}
             onChange={(value) => onChange({ after: value, before })}
           />
-          <Moment label={t("Until")} value={before} onChange={(value) => onChange({ after, before: value })} />
+          <MomentInput
+            size="xs"
+            withinPortal={false}
+            label={t("Until")}
+            value={before}
+            onChange={(value) => onChange({ after, before: value })}
+          />
           <Text size="xs" c="dimmed">
             {t("Times in {zone}.", { zone: zoneName === "UTC" ? localZone() : zoneName })}
           </Text>
@@ -87,28 +95,4 @@ export function TimeRange({ after, before, onChange }: TimeRangeProps) {
 
 function localZone(): string {
   return Intl.DateTimeFormat().resolvedOptions().timeZone;
-}
-
-interface MomentProps {
-  label: string;
-  value: string;
-  onChange: (value: string) => void;
-}
-
-function Moment({ label, value, onChange }: MomentProps) {
-  const t = useText();
-  return (
-    <DateTimePicker
-      label={label}
-      size="xs"
-      clearable
-      clearButtonProps={{ "aria-label": t("Clear") }}
-      popoverProps={{ withinPortal: false }}
-      timePickerProps={{ hoursInputLabel: t("Hours"), minutesInputLabel: t("Minutes") }}
-      submitButtonProps={{ "aria-label": t("Take this time") }}
-      valueFormat="YYYY-MM-DD HH:mm"
-      value={value ? new Date(value) : null}
-      onChange={(chosen) => onChange(chosen ? new Date(chosen).toISOString() : "")}
-    />
-  );
 }
