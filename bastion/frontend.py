@@ -19,6 +19,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.urls import path, re_path
 from django.views.decorators.http import require_safe
+from django.views.generic import RedirectView
 
 from audit.access import access_session
 from audit.models import Session
@@ -116,5 +117,7 @@ urlpatterns = [
     path("settings/<slug:section>", settings_page),
     path("admin", admin_page),
     path("admin/<slug:section>", admin_page),
+    # Browsers ask for it on pages that name no icon, as Django's admin.
+    path("favicon.ico", RedirectView.as_view(url="/static/app/favicon.svg")),
     re_path(r"^.*$", unknown_page),
 ]

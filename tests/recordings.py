@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from uuid import UUID, uuid4
 
 from django.contrib.auth.models import User
 from django.utils import timezone
@@ -51,8 +52,10 @@ def make_session(
     state: str = Session.State.LIVE,
     cols: int = 80,
     rows: int = 24,
+    session_id: UUID | None = None,
 ) -> Session:
     session = Session(
+        pk=session_id or uuid4(),
         user=user,
         user_name=user.get_username(),
         host=host,

@@ -11,6 +11,7 @@ from playwright.sync_api import Browser, Page, expect
 from hosts.models import ApiToken, Credential, Grant, Host
 from tests.browser import chromium_browser, open_page, sign_in  # noqa: F401 a fixture
 from tests.conftest import PASSWORD
+from tests.sshd import SshServer
 
 pytestmark = pytest.mark.browser
 
@@ -122,3 +123,37 @@ def test_what_was_changed_is_in_the_audit_log(page: Page) -> None:
     page.goto("/audit?action=host_group.created")
     page.get_by_role("button", name="Added a host group").click()
     expect(page.get_by_role("dialog", name="Added a host group")).to_contain_text("prod")
+
+
+def open_keys(page: Page, host: Host) -> None:
+    page.goto("/admin/hosts")
+    page.get_by_role("button", name=f"More about {host.name}").click()
+    page.get_by_role("menuitem", name="Host keys").click()
+    page.get_by_role("button", name="Scan now").click()
+
+
+@pytest.mark.peer
+def test_a_scanned_key_is_pinned_only_after_somebody_compared_it(page: Page, web_01: Host, sshd: SshServer) -> None:
+    web_01.keys.all().delete()
+    open_keys(page, web_01)
+    shown = page.get_by_role("group", name=sshd.fingerprint)
+    pin = shown.get_by_role("button", name="Pin this key")
+    expect(pin).to_be_disabled()
+    shown.get_by_role("checkbox", name="I compared this fingerprint").check()
+    pin.click()
+    expect(page.get_by_text("Scanned and confirmed")).to_be_visible()
+    assert web_01.keys.get().fingerprint == sshd.fingerprint
+
+
+@pytest.mark.peer
+def test_a_changed_key_is_pinned_only_with_the_name_of_the_host(page: Page, web_01: Host, sshd: SshServer) -> None:
+    web_01.keys.update(fingerprint=FINGERPRINT)
+    open_keys(page, web_01)
+    expect(page.get_by_text("The host shows other keys than the pinned ones")).to_be_visible()
+    shown = page.get_by_role("group", name=sshd.fingerprint)
+    shown.get_by_role("checkbox", name="I compared this fingerprint").check()
+    expect(shown.get_by_role("button", name="Pin this key")).to_be_disabled()
+    shown.get_by_label("Type the name of the host").fill("web-01")
+    shown.get_by_role("button", name="Pin this key").click()
+    expect(shown).to_have_count(0)
+    assert sshd.fingerprint in web_01.keys.values_list("fingerprint", flat=True)

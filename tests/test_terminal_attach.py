@@ -87,3 +87,13 @@ def test_a_session_whose_person_does_not_come_back_ends(
 
     session = eventually(lambda: Session.objects.get(pk=session_id, state=Session.State.SEALED))
     assert session.end_reason == "left"
+
+
+def test_a_person_who_leaves_for_good_ends_the_session_at_once(server: int, web_01: Host, bob: User) -> None:
+    give(bob, web_01, "connect")
+    with open_terminal(server, web_01.pk, token_of(bob)) as terminal:
+        session_id = terminal.wait_ready()
+        terminal.socket.close(4000)
+
+    session = eventually(lambda: Session.objects.get(pk=session_id, state=Session.State.SEALED))
+    assert session.end_reason == "closed"

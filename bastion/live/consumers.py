@@ -133,6 +133,8 @@ class TerminalSocket:
                 self._early.append(command)
             else:
                 self._refuse(endings.BAD_FRAME.because("expected to wait for the ready frame before typing"))
+        if message.get("code") == endings.LEAVING_CODE and self._session is not None:
+            self._session.leave(self._viewer)
 
     def _refuse(self, ending: Ending) -> None:
         """End the session over what the browser sent; without one, the socket alone."""

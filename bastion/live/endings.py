@@ -11,6 +11,11 @@ from bastion.targets.target import ExitInfo
 CLOSE_REASON_BYTES = 123
 
 
+# What a browser closes its socket with when its person leaves for good. Every other close, also 1000, which libraries
+# send by themselves, is a lost connection to a session that waits.
+LEAVING_CODE = 4000
+
+
 class CloseCode(IntEnum):
     NORMAL = 1000
     # RFC 6455's registry: try again later. Browsers come back after any code that is not one of ours.
@@ -77,6 +82,7 @@ SHUTTING_DOWN = Ending(CloseCode.SHUTTING_DOWN, "shutting_down", "The server is 
 SLOW = Ending(CloseCode.TRY_AGAIN, "slow_reader", "The browser did not read for too long; the session goes on.")
 # The socket is gone already: the code is for the record only.
 LEFT = Ending(CloseCode.NORMAL, "left", "The person went away and did not come back in time.")
+CLOSED = Ending(CloseCode.NORMAL, "closed", "The person closed the terminal.")
 CRASHED = Ending(CloseCode.CANNOT_RECORD, "internal_error", "The session failed on the server's side.")
 
 

@@ -165,6 +165,11 @@ class LiveSession:
             self._left_at = time.monotonic()
             await self._note_presence(is_detached=True)
 
+    def leave(self, viewer: Viewer) -> None:
+        """The person behind `viewer` closed the terminal: end the session, if it is the one that is attached."""
+        if self._outlet.viewer is viewer:
+            self.end(endings.CLOSED)
+
     async def obey(self, command: wire.Command) -> None:
         """Queue a command; waits while too many are waiting already."""
         await self._commands.put(command)

@@ -88,7 +88,7 @@ function ConfirmKey({ scanned, host, needsName, isPinning, confirm }: ConfirmKey
   const [name, setName] = useState("");
   const isReady = isCompared && (!needsName || name.trim() === host.name);
   return (
-    <Paper withBorder p="sm">
+    <Paper withBorder p="sm" role="group" aria-label={scanned.fingerprint}>
       <Stack gap="sm">
         <Stack gap={2}>
           <Text size="xs" c="dimmed">

@@ -17,6 +17,8 @@ interface PlayerOptions {
   url: string;
   startAt: ShownTime;
   speed: number;
+  /** Whether it plays on by itself once the picture is there. */
+  plays: boolean;
   fontFamily: string;
   events: PlayerEvents;
 }
@@ -44,8 +46,7 @@ export class ReplayPlayer {
       if (this.isPlaying) options.events.time(this.time);
     }, tick);
     options.events.state("loading");
-    // Shows the picture at that moment, without playing.
-    this.attempt(this.player.seek(options.startAt).then(() => this.settle("paused")));
+    this.attempt(this.player.seek(options.startAt).then(() => (options.plays ? this.play() : this.settle("paused"))));
   }
 
   get time(): ShownTime {

@@ -82,6 +82,10 @@ export function useReplay(
   const [attempt, setAttempt] = useState(0);
   const player = useRef<ReplayPlayer | null>(null);
   const speed = useRef(habits.speed);
+  const isPlaying = useRef(false);
+  useEffect(() => {
+    if (state !== "loading") isPlaying.current = state === "playing";
+  }, [state]);
   const fontFamily = terminal.fontFamily ? `${terminal.fontFamily},${fallbackFont}` : fallbackFont;
 
   // biome-ignore lint/correctness/useExhaustiveDependencies: `attempt` asks for another player; one reads its colours when it is made
@@ -99,6 +103,7 @@ export function useReplay(
         url: apiUrl(`sessions/${id}/replay.json`, { idle: index.idle }),
         startAt: Math.min(map.toShown(clock.get()), index.duration),
         speed: speed.current,
+        plays: isPlaying.current,
         fontFamily,
         events: { state: setState, time: (shown) => clock.set(map.toTrue(shown)), failed: fail },
       });

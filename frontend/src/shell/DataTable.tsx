@@ -131,7 +131,7 @@ function NarrowList<T>({ label, columns, rows, rowKey, rowProps }: BodyProps<T>)
         <Box component="li" key={rowKey(row)} {...rowProps(row)} py="sm">
           <Group justify="space-between" wrap="nowrap" gap="sm">
             <Box style={{ minWidth: 0 }}>
-              <Group gap={6} wrap="wrap" align="baseline">
+              <Group gap={6} wrap="wrap">
                 {at("first").map((column) => (
                   <Box key={column.key}>{column.render(row)}</Box>
                 ))}

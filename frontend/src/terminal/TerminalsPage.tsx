@@ -118,13 +118,7 @@ function askToClose(id: string): void {
   }
   modals.openConfirmModal({
     title: text("Close the terminal on {host}?", { host: tab.hostName }),
-    children: (
-      <Text size="sm">
-        {text(
-          "The session waits a minute for you and then ends, with what runs in its foreground. The recording stays.",
-        )}
-      </Text>
-    ),
+    children: <Text size="sm">{text("The session ends, with what runs in its foreground. The recording stays.")}</Text>,
     labels: { confirm: text("Close terminal"), cancel: text("Keep it open") },
     confirmProps: { color: "red" },
     cancelProps: { "data-autofocus": true },

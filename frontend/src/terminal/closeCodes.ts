@@ -9,8 +9,8 @@ export const CloseCode = {
   serverRestart: 1012,
   tryAgainLater: 1013,
   badGateway: 1014,
-  /** From the browser: this socket is given up, its session is not. */
-  dropped: 4000,
+  /** From the browser: its person leaves for good, so that the session need not wait. */
+  leaving: 4000,
   badFrame: 4400,
   signedOut: 4401,
   notFound: 4404,

@@ -350,7 +350,7 @@ describe("closing the tab", () => {
     await untilPhase("ready");
     const closed = new Promise<number>((done) => server.last.on("close", (code) => done(code)));
     connection.close();
-    expect(await closed).toBe(1000);
+    expect(await closed).toBe(4000);
     expect(connection.isRunning).toBe(false);
   });
 });

@@ -239,7 +239,7 @@ export class TerminalConnection {
   private lose(code: number, reason: string): void {
     const socket = this.socket;
     this.socket = null;
-    socket?.close(CloseCode.dropped);
+    socket?.close();
     if (this.state.phase === "ready") this.giveUpAt = Date.now() + this.timing.grace;
     const canResume = this.session !== null && this.exit === null && isLostConnection(code);
     if (!canResume || Date.now() >= this.giveUpAt) {
@@ -268,7 +268,7 @@ export class TerminalConnection {
     this.clearTimers();
     const socket = this.socket;
     this.socket = null;
-    socket?.close();
+    socket?.close(CloseCode.leaving);
     if (this.isRunning) this.enter({ phase: "ended", ending });
   }
 
