@@ -57,6 +57,7 @@ def work(page: Page) -> None:
     page.keyboard.press("Escape")
     page.keyboard.type(":q!\n")
     page.set_viewport_size({"width": 1280, "height": 900})
+    run_in_terminal(page, "", re.compile(r"[$#%>] *$"))
     run_in_terminal(page, "seq 1 200000 | tail -n 1; echo last-$((1+1))", "last-2")
     page.keyboard.type("exit\n")
     expect(page.get_by_text("Session ended").first).to_be_visible()

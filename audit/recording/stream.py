@@ -71,10 +71,11 @@ class StreamPublisher:
             self._task = asyncio.get_running_loop().create_task(self._run(), name="stream-publisher")
 
     async def stop(self) -> None:
-        if self._task is not None:
+        # redis-py may turn a cancellation into a timeout of its own, which the loop takes for Redis being away.
+        while self._task is not None and not self._task.done():
             self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
-            self._task = None
+            await asyncio.wait([self._task], timeout=1)
+        self._task = None
         await self._redis.aclose()
 
     def publish(self, session_id: UUID, segment: int, first: int, count: int, lines: bytes) -> None:

@@ -127,10 +127,11 @@ class Launcher:
             for session in self.registry:
                 session.end(endings.SHUTTING_DOWN)
             await asyncio.wait(self._tasks, timeout=1)
-        if self._listener is not None:
+        # Again and again, for the reason that StreamPublisher.stop gives.
+        while self._listener is not None and not self._listener.done():
             self._listener.cancel()
-            await asyncio.gather(self._listener, return_exceptions=True)
-            self._listener = None
+            await asyncio.wait([self._listener], timeout=1)
+        self._listener = None
         if self._publisher is not None:
             await self._publisher.stop()
             self._publisher = None
