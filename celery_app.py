@@ -34,6 +34,8 @@ app.conf.update(
         "visibility_timeout": VISIBILITY_TIMEOUT,
         "health_check_interval": 30,
         # Who asks for a job while Redis is away must not wait for it: beat asks again.
+        "socket_connect_timeout": 5,
+        "socket_timeout": 15,
         "max_retries": 1,
         "interval_start": 0,
         "interval_step": 0,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from django.conf import settings
+from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
 
@@ -24,14 +25,25 @@ class EndRequest:
     reason: str
 
 
-def count_running(login: Login) -> int:
-    """Return how many sessions of the person run."""
-    return Session.objects.filter(user_id=login.user.pk, state__in=Session.RUNNING).count()
+class TooManySessionsError(Exception):
+    """The person has `running` sessions already, and may have no more."""
+
+    def __init__(self, running: int) -> None:
+        super().__init__(f"{running} sessions are running")
+        self.running = running
 
 
-def save_started(session: Session, login: Login) -> None:
-    """Commit the row of a session whose recording is open, with its line in the ledger."""
+def save_started(session: Session, login: Login, most: int) -> None:
+    """Commit the row of a session whose recording is open, with its line in the ledger.
+
+    Raises TooManySessionsError if the person has `most` sessions running.
+    """
     with transaction.atomic():
+        # Of requests at the same moment, each must count the ones before it.
+        User.objects.select_for_update().get(pk=login.user.pk)
+        running = Session.objects.filter(user_id=login.user.pk, state__in=Session.RUNNING).count()
+        if running >= most:
+            raise TooManySessionsError(running)
         session.save(force_insert=True)
         ledger.record(
             ledger.Action.SESSION_STARTED,
@@ -93,7 +105,7 @@ def record_changed_key(login: Login, host: Host, fingerprint: str) -> None:
     )
 
 
-def set_detached(session_id: UUID, *, is_detached: bool) -> None:
+def set_detached(session_id: UUID, is_detached: bool) -> None:
     """Note that the session's person went away or came back."""
     before, after = Session.State.LIVE, Session.State.DETACHED
     if not is_detached:

@@ -119,5 +119,6 @@ urlpatterns = [
     path("admin/<slug:section>", admin_page),
     # Browsers ask for it on pages that name no icon, as Django's admin.
     path("favicon.ico", RedirectView.as_view(url="/static/app/favicon.svg")),
-    re_path(r"^.*$", unknown_page),
+    # Line breaks included: Django's own answer would be HTML, under /api/ as well.
+    re_path(r"^[\s\S]*$", unknown_page),
 ]

@@ -22,18 +22,19 @@ from drf_spectacular.generators import SchemaGenerator
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from schemathesis import Case, GenerationMode, openapi
-from schemathesis.checks import CheckFunction, not_a_server_error
+from schemathesis.checks import not_a_server_error
 from schemathesis.config import SchemathesisConfig
+from schemathesis.core.result import Ok
 from schemathesis.core.transport import Response
 from schemathesis.schemas import APIOperation, BaseSchema
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
-    negative_data_rejection,
     response_headers_conformance,
     response_schema_conformance,
     status_code_conformance,
 )
 
+from audit import ledger
 from audit.events import Output
 from audit.indexing.indexer import index_session
 from audit.models import Command
@@ -44,10 +45,12 @@ from tests.conftest import token_of
 from tests.inventory import API, Browser
 from tests.recordings import make_grant, make_session, record_segments
 
+Operation = APIOperation[Any, Any, Any, Any]
+Request = Case[Any]
 # One of everything has this id, so that an invented reference often leads somewhere.
 ROW = UUID("5eed5eed-5eed-4eed-8eed-5eed5eed5eed")
 NOTHING = UUID(int=1)
-NUMBER = 7
+NUMBER = 900_000_007
 EXCLUDED = {
     "POST /api/v1/hosts/{host_id}/scan-key/",  # it connects to the host
 }
@@ -58,9 +61,7 @@ CHECKS = [
     response_schema_conformance,
     response_headers_conformance,
 ]
-# For changes alone: a filter that is given without a value is one that is not given.
-STRICT_CHECKS = [*CHECKS, negative_data_rejection]
-EXAMPLES = 8
+EXAMPLES = 12
 
 pytestmark = [pytest.mark.usefixtures("rows", "valkey")]
 openapi.format("uuid", st.sampled_from([str(ROW), str(ROW), str(NOTHING)]))
@@ -73,12 +74,12 @@ class Caller:
     headers: dict[str, str]
     cookies: dict[str, str] = field(default_factory=dict)
 
-    def ask(self, case: Case, checks: list[CheckFunction]) -> Response:
+    def ask(self, case: Request) -> Response:
         """Send the request, undo what it did, and check the answer."""
         with connection_is_kept(), transaction.atomic():
             answer = case.call(headers=self.headers, cookies=self.cookies)
             transaction.set_rollback(True)
-        case.validate_response(answer, checks=checks)
+        case.validate_response(answer, checks=CHECKS)
         return answer
 
 
@@ -101,11 +102,19 @@ def document() -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def operations(document: dict[str, Any]) -> list[APIOperation]:
-    config = SchemathesisConfig.from_dict({"generation": {"with-security-parameters": False}})
+def operations(document: dict[str, Any]) -> list[Operation]:
+    config = SchemathesisConfig.from_dict(
+        {
+            "generation": {"with-security-parameters": False},
+            # What is asked must not depend on which words stand in our sources.
+            "analysis": {"constants": {"enabled": False}},
+        }
+    )
     schema: BaseSchema = openapi.from_dict(document, config=config)
     schema.app = get_wsgi_application()
-    found = [result.ok() for result in schema.get_all_operations()]
+    results = list(schema.get_all_operations())
+    found = [result.ok() for result in results if isinstance(result, Ok)]
+    assert len(found) == len(results)
     assert {operation.label for operation in found} > EXCLUDED
     return [operation for operation in found if operation.label not in EXCLUDED]
 
@@ -132,6 +141,7 @@ def rows(alice: User) -> None:
     Command.objects.create(
         session=session, ordinal=9, command="echo canary", user_id=alice.pk, host_id=host.pk, **facts
     )
+    ledger.record(ledger.Action.SIGN_OUT, login=None, actor_name="alice")
 
 
 @pytest.fixture
@@ -145,14 +155,14 @@ def program(alice: User) -> Caller:
     return Caller({"Authorization": f"Bearer {token_of(alice, 'read', 'connect', 'audit', 'terminate')}"})
 
 
-def ids_for(operation: APIOperation) -> dict[str, Any]:
+def ids_for(operation: Operation) -> dict[str, Any]:
     """Return the path parameters with which the operation is about a row that is there."""
     is_numbered = operation.path.startswith((f"{API}users/", f"{API}groups/"))
     known = {"id": NUMBER if is_numbered else str(ROW), "n": 0}
     return {parameter.name: known.get(parameter.name, str(ROW)) for parameter in operation.path_parameters}
 
 
-def requests_of(operation: APIOperation) -> Iterator[st.SearchStrategy[Case]]:
+def requests_of(operation: Operation) -> Iterator[st.SearchStrategy[Request]]:
     """Yield requests as documented, requests that break the document elsewhere than in the path, and in the path."""
     ids = ids_for(operation)
     yield operation.as_strategy(GenerationMode.POSITIVE, path_parameters=ids)
@@ -162,7 +172,7 @@ def requests_of(operation: APIOperation) -> Iterator[st.SearchStrategy[Case]]:
         yield operation.as_strategy(GenerationMode.NEGATIVE)
 
 
-def ask_anything(caller: Caller, operation: APIOperation, checks: list[CheckFunction]) -> None:
+def ask_anything(caller: Caller, operation: Operation) -> None:
     for requests in requests_of(operation):
 
         @settings(
@@ -173,24 +183,24 @@ def ask_anything(caller: Caller, operation: APIOperation, checks: list[CheckFunc
             suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
         )
         @given(case=requests)
-        def ask(case: Case) -> None:
-            caller.ask(case, checks)
+        def ask(case: Request) -> None:
+            caller.ask(case)
 
         ask()
 
 
-def reads(operations: list[APIOperation]) -> list[APIOperation]:
+def reads(operations: list[Operation]) -> list[Operation]:
     return [operation for operation in operations if operation.method == "get"]
 
 
-def test_the_document_is_served(browser: Caller, alice: User, document: dict[str, Any]) -> None:
+def test_the_document_is_served(alice: User, document: dict[str, Any]) -> None:
     served = Browser(alice).get("schema/")
     assert yaml.safe_load(served.content)["paths"].keys() == document["paths"].keys()
 
 
 @pytest.mark.parametrize("way", ["browser", "program"])
 def test_what_is_there_is_answered_as_documented(
-    request: pytest.FixtureRequest, subtests: pytest.Subtests, operations: list[APIOperation], way: str
+    request: pytest.FixtureRequest, subtests: pytest.Subtests, operations: list[Operation], way: str
 ) -> None:
     caller: Caller = request.getfixturevalue(way)
     for operation in reads(operations):
@@ -200,25 +210,26 @@ def test_what_is_there_is_answered_as_documented(
             with subtests.test(operation.label, form=form):
                 wanted = {**query, "format": form} if form else query
                 case = operation.Case(path_parameters=ids_for(operation), query=wanted)
-                answer = caller.ask(case, CHECKS)
+                answer = caller.ask(case)
                 assert answer.status_code == 200, answer.text
                 assert answer.content
+                assert '"results":[]' not in answer.text
 
 
 @pytest.mark.parametrize("way", ["browser", "program"])
 def test_every_question_is_answered_as_documented(
-    request: pytest.FixtureRequest, subtests: pytest.Subtests, operations: list[APIOperation], way: str
+    request: pytest.FixtureRequest, subtests: pytest.Subtests, operations: list[Operation], way: str
 ) -> None:
     caller: Caller = request.getfixturevalue(way)
     for operation in reads(operations):
         with subtests.test(operation.label):
-            ask_anything(caller, operation, CHECKS)
+            ask_anything(caller, operation)
 
 
 def test_every_change_is_answered_as_documented(
-    subtests: pytest.Subtests, operations: list[APIOperation], browser: Caller
+    subtests: pytest.Subtests, operations: list[Operation], browser: Caller
 ) -> None:
     for operation in operations:
         if operation.method != "get":
             with subtests.test(operation.label):
-                ask_anything(browser, operation, STRICT_CHECKS)
+                ask_anything(browser, operation)

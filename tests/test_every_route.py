@@ -42,7 +42,8 @@ ANYBODY = {
     "sessions/<uuid:session_id>": {200},
     "admin": {200},
     "admin/<slug:section>": {200, 404},
-    "^.*$": {404},
+    "favicon.ico": {302},
+    r"^[\s\S]*$": {404},
 }
 # Loopback, or a token with the scope metrics.
 METRICS = {"metrics"}
@@ -106,7 +107,7 @@ def all_routes() -> list[str]:
 
 def filled(route: str, session: Session) -> str:
     """Return the route as an address with ids of what is there, or of nothing."""
-    path = re.sub(r"\(\?P<pk>.*?\)/\$$", "1/", route.replace("^", "")).replace(".*", "no/such/page").rstrip("$")
+    path = re.sub(r"\(\?P<pk>.*?\)/\$$", "1/", route.replace("^", "")).replace(r"[\s\S]*", "no/such/page").rstrip("$")
     path = path.replace("<uuid:session_id>", str(session.pk)).replace("<uuid:host_id>", str(session.host_id))
     path = path.replace("sessions/<uuid:pk>", f"sessions/{session.pk}").replace("<uuid:pk>", str(uuid4()))
     return "/" + path.replace("<uuid:key_id>", str(uuid4())).replace("<int:n>", "0").replace("<slug:section>", "grants")

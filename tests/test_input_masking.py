@@ -94,3 +94,16 @@ def test_arrow_keys_and_ctrl_c_are_kept_as_they_are() -> None:
 def test_the_policy_off_keeps_nothing_and_full_keeps_everything() -> None:
     assert kept(("typed", "ls"), ("shown", "ls"), policy=InputPolicy.OFF) == []
     assert text_of(kept(("shown", "Password: "), ("typed", "pw"), policy=InputPolicy.FULL)) == "pw"
+
+
+def test_a_large_paste_costs_no_more_than_its_length() -> None:
+    keeper = InputKeeper(InputPolicy.MASKED)
+    keeper.typed(b"x" * 65536, 0.0)
+    for _ in range(50):
+        keeper.shown("\r\x1b[K$ y\by", 0.1)
+
+    assert hidden_in(keeper.settle(5.0)) == 65536
+
+
+def test_control_keys_in_a_row_are_one_event() -> None:
+    assert InputKeeper(InputPolicy.MASKED).typed(b"\r" * 65536, 0.0) == [Input(0.0, "\r" * 65536)]

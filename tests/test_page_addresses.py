@@ -59,8 +59,9 @@ def test_an_unknown_page_is_the_shell_with_404(client: Client) -> None:
     assert b'<div id="root">' in response.content
 
 
-def test_an_unknown_address_of_the_api_is_a_problem(client: Client) -> None:
-    response = client.get("/api/v1/no-such-thing/")
+@pytest.mark.parametrize("address", ["/api/v1/no-such-thing/", "/api/v1/hosts/line%0Abreak/"])
+def test_an_unknown_address_of_the_api_is_a_problem(client: Client, address: str) -> None:
+    response = client.get(address)
     assert response.status_code == 404
     assert response["Content-Type"] == "application/problem+json"
     assert response.json()["status"] == 404

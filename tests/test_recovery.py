@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import threading
 from pathlib import Path
 from uuid import UUID, uuid4
@@ -10,6 +11,7 @@ from uuid import UUID, uuid4
 import pytest
 from django.conf import settings
 from django.contrib.auth.models import User
+from django.utils import timezone
 
 from audit import sessions
 from audit.asciicast import Header
@@ -18,8 +20,9 @@ from audit.models import AuditEvent, Segment, Session
 from audit.recording.directory import RecordingDirectory, has_directory
 from audit.recording.key import make_key
 from audit.recording.reading import iter_events
-from audit.recording.recorder import Recorder, open_recording
+from audit.recording.recorder import Outcome, Recorder, open_recording
 from audit.recording.recovery import recover_all, split_torn
+from audit.recording.segment import RecordingFailedError
 from hosts.models import Host
 from tests.recordings import make_host, web_login
 
@@ -37,7 +40,7 @@ def begin(bob: User, host: Host) -> Recorder:
     key, sealed_key = make_key(session_id)
     session = sessions.new_session(session_id, sealed_key, web_login(bob), host, cols=80, rows=24)
     recorder = open_recording(session_id, key, Header(cols=80, rows=24, timestamp=1))
-    sessions.save_started(session, web_login(bob))
+    sessions.save_started(session, web_login(bob), 1000)
     return recorder
 
 
@@ -160,3 +163,51 @@ def test_whole_lines_are_told_from_torn_ones() -> None:
     assert split_torn(header + first + exact) == (header + first, exact)
     assert split_torn(header[:5]) == (b"", header[:5])
     assert split_torn(b"") == (b"", b"")
+
+
+def test_a_session_that_ended_but_was_not_sealed_keeps_its_facts(bob: User, host: Host) -> None:
+    recorder = begin(bob, host)
+    recorder.write([Output(0.1, "one"), Resize(0.4, 100, 30), Output(0.5, "two")])
+    Session.objects.filter(pk=recorder.session_id).update(state=Session.State.ENDED, end_reason="exit")
+    die(recorder)
+
+    recover_all()
+
+    session = Session.objects.get(pk=recorder.session_id)
+    assert (session.state, session.end_reason) == (Session.State.SEALED, "exit")
+    assert (session.duration, session.events, session.output_bytes) == (0.5, 3, 6)
+    assert not Segment.objects.get(session=session).recovered
+
+
+def test_a_segment_without_a_whole_event_is_not_stored(bob: User, host: Host) -> None:
+    recorder = begin(bob, host)
+    recorder.write([Output(0.5, "kept")])
+    (die(recorder) / "1.cast").write_bytes(b'[0.6,"o","to')
+
+    recover_all()
+
+    session = Session.objects.get(pk=recorder.session_id)
+    assert (shown_in(session.pk), session.duration, session.segments.count()) == ("kept", 0.5, 1)
+
+
+def test_a_finished_recording_takes_nothing_more_and_leaves_nothing_behind(bob: User, host: Host) -> None:
+    recorder = begin(bob, host)
+    recorder.write([Output(0.1, "all")])
+    recorder.finish(Outcome("exit", "", timezone.now())).result(30)
+
+    with pytest.raises(RecordingFailedError):
+        recorder.write([Output(0.2, "late")])
+    assert not has_directory(recorder.session_id)
+    assert Session.objects.get(pk=recorder.session_id).state == Session.State.SEALED
+
+
+def test_a_recording_that_is_removed_while_it_is_made_fails(bob: User, host: Host) -> None:
+    recorder = begin(bob, host)
+    shutil.rmtree(recorder._directory.path)
+    recorder.write([Output(0.1, "x")])
+
+    with pytest.raises(RecordingFailedError, match="removed"):
+        recorder.sync()
+    with pytest.raises(RecordingFailedError):
+        recorder.write([Output(0.2, "y")])
+    die(recorder)

@@ -15,12 +15,13 @@ from django.contrib.auth.models import User
 from hypothesis import given
 from hypothesis import strategies as st
 
+from audit.models import AuditEvent
 from hosts.access import Action
 from hosts.inventory import revoke_grant
 from hosts.models import Grant, Host, HostGroup
 from hosts.rest import StreamEnded, stream_rows
 from hosts.streams import csv_cell, json_line, stream_batches
-from tests.inventory import Browser, announcements, brief, give, new_host, whole
+from tests.inventory import API, Browser, announcements, brief, fields_of, give, new_host, whole
 
 FORMULAS = ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\uff1d1", "\uff0b1", "\uff0d1", "\uff201"]
 
@@ -106,6 +107,22 @@ def test_every_collection_streams(alice: User, path: str) -> None:
     header, *_rows = whole(Browser(alice).get(path, format="csv")).decode().splitlines()
     assert "id" in header.split(",")
     assert not {"secret", "password", "passphrase", "token", "digest", "days"} & set(header.split(","))
+
+
+@pytest.mark.parametrize("path", ["hosts/", "sessions/", "search/"])
+def test_asking_for_the_headers_alone_sends_and_notes_nothing(alice: User, path: str) -> None:
+    new_host()
+    answer = Browser(alice).client.head(f"{API}{path}", {"format": "jsonl", "q": "host"})
+    assert (answer.status_code, answer["Content-Type"]) == (200, "application/jsonl; charset=utf-8")
+    assert whole(answer) == b""
+    assert not AuditEvent.objects.filter(action="audit.exported").exists()
+
+
+@pytest.mark.parametrize("path", ["hosts/", "search/"])
+def test_a_stream_refuses_a_page_size_that_is_none(alice: User, path: str) -> None:
+    answer = Browser(alice).get(path, format="csv", q="host", page_size="all")
+    assert answer.status_code == 400
+    assert fields_of(answer) == {"page_size"}
 
 
 def test_a_stream_ends_when_the_sign_in_ends(alice: User) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from http import HTTPStatus
 from typing import Any, cast
 from uuid import UUID
 
@@ -74,6 +75,12 @@ class SearchPageSerializer(serializers.Serializer[Any]):
     results = SearchHitSerializer(many=True)
 
 
+_RESPONSES = {
+    (HTTPStatus.OK, "application/json"): SearchPageSerializer,
+    **{(HTTPStatus.OK, kind): OpenApiTypes.STR for kind in ("text/csv", "application/jsonl")},
+}
+
+
 class Search(SessionView):
     serializer_class = SearchPageSerializer
     parameters: tuple[str, ...] = _PARAMETERS
@@ -81,7 +88,7 @@ class Search(SessionView):
     @extend_schema(
         summary="Search what was on screens and typed",
         parameters=[_Q, *_NARROWING, _CURSOR, _PAGE_SIZE, _FORMAT],
-        responses={200: SearchPageSerializer},
+        responses=_RESPONSES,
     )
     def get(self, request: Request) -> Any:
         check_parameters(request, self.parameters)
@@ -89,15 +96,18 @@ class Search(SessionView):
 
     def answer(self, request: Request, filters: Filters) -> Any:
         wanted = stream_format(request)
-        size = _STREAM_PAGE if wanted else page_size_of(request)
-        page = self._page(request.query_params.get("cursor"), size, filters)
-        if not request.query_params.get("cursor") and request.method != "HEAD":
+        size = page_size_of(request)
+        page = self._page(request.query_params.get("cursor"), _STREAM_PAGE if wanted else size, filters)
+        has_content = request.method != "HEAD"
+        if not request.query_params.get("cursor") and has_content:
             self._note(request, filters)
         if wanted is None:
             following = None if page.next is None else link_to(request, page.next)
             return Response({"next": following, "previous": None, "results": self._rows(page.hits)})
-        note_export(request, "search", wanted)
-        return stream_batches(self._batches(page, filters), wanted, "search", list(SearchHitSerializer().fields))
+        if has_content:
+            note_export(request, "search", wanted)
+        batches = self._batches(page, filters) if has_content else iter(())
+        return stream_batches(batches, wanted, "search", list(SearchHitSerializer().fields))
 
     def _page(self, cursor: str | None, limit: int, filters: Filters) -> Page:
         query = self.request.query_params.get("q", "")
@@ -135,7 +145,7 @@ class SessionSearch(Search):
     @extend_schema(
         summary="Search inside one session",
         parameters=[_Q, _KIND, _CURSOR, _PAGE_SIZE, _FORMAT],
-        responses={200: SearchPageSerializer},
+        responses=_RESPONSES,
     )
     def get(self, request: Request, session_id: UUID) -> Any:  # type: ignore[override]
         session = self.viewed(session_id)

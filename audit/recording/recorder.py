@@ -14,7 +14,8 @@ from uuid import UUID
 
 import structlog
 from django.conf import settings
-from django.db import DatabaseError, close_old_connections
+from django.db import Error as DbError
+from django.db import close_old_connections
 
 from audit.asciicast import Header, encode_header
 from audit.events import Event
@@ -27,10 +28,12 @@ from audit.recording.storage import StorageError, sync_directory
 
 log = structlog.get_logger(__name__)
 
-# Storing waits for disks, databases and object stores. Two threads: one slow store must not hold up all the others.
-_shippers = ThreadPoolExecutor(max_workers=2, thread_name_prefix="ship")
-# Seconds before a failed store is tried again; at the end of a session this many tries are made at once, and recovery
-# makes all further ones.
+# Storing waits for disks, databases and object stores. Each recording has at most one job in each pool, so that a store
+# that stalls for some holds up only as many others as there are threads left for.
+_shippers = ThreadPoolExecutor(max_workers=8, thread_name_prefix="ship")
+_sealers = ThreadPoolExecutor(max_workers=8, thread_name_prefix="seal")
+# Seconds before a failed store is tried again; at the end of a session this many tries are made, and recovery makes all
+# further ones.
 RETRY_SECONDS = 2.0
 FINAL_TRIES = 3
 
@@ -60,8 +63,10 @@ class Recorder:
         self._open: OpenSegment | None = open_segment
         self._next = open_segment.facts
         self._opened_at = time.monotonic()
-        self._closed: deque[tuple[Path, SegmentFacts]] = deque()
+        # Path, size and facts of segments that are to be stored.
+        self._closed: deque[tuple[Path, int, SegmentFacts]] = deque()
         self._shipping = threading.Lock()
+        self._is_requested = False
         self._retry_at = 0.0
         self._failure: str | None = None
 
@@ -93,21 +98,26 @@ class Recorder:
         if self._open and self._open.facts.events and now - self._opened_at >= settings.SEGMENT_SECONDS:
             self._close_segment()
         elif self._closed and now >= self._retry_at:
-            _shippers.submit(self._ship_closed)
+            self._request_shipping()
 
     @property
     def needs_sync(self) -> bool:
         return self._open is not None and not self._open.is_synced
 
     def sync(self) -> None:
-        """Make what was written survive a power cut; waits for the disk, so call it off the event loop."""
+        """Make what was written survive a power cut; waits for the disk, so call it off the event loop.
+
+        Raises RecordingFailedError, also where the file was removed under us: what is written to it is kept by nobody.
+        """
         segment = self._open
-        if segment is None or self._failure is not None:
+        if self._failure is not None:
+            raise RecordingFailedError(self._failure)
+        if segment is None:
             return
         try:
             segment.sync()
         except OSError as error:
-            # EBADF: the segment was closed meanwhile, and whoever stores it syncs it.
+            # The segment may have been closed meanwhile; whoever stores it syncs it.
             if segment is self._open:
                 self._failure = error.strerror or str(error)
                 raise RecordingFailedError(self._failure) from error
@@ -116,7 +126,8 @@ class Recorder:
         """Close, store and seal. The result is there when the recording is sealed, or left for recovery to seal."""
         if self._open:
             self._close_segment(ship=False)
-        return _shippers.submit(self._finish, outcome)
+        self._failure = self._failure or "the recording has ended"
+        return _sealers.submit(self._finish, outcome)
 
     def abandon(self) -> None:
         """Give up a recording that never got a session row."""
@@ -133,11 +144,26 @@ class Recorder:
     def _close_segment(self, *, ship: bool = True) -> None:
         assert self._open is not None
         segment, self._open = self._open, None
-        segment.close()
         self._next = segment.facts.following()
-        self._closed.append((segment.path, segment.facts))
+        # First, so that nothing that was shown is forgotten if closing the file fails.
+        self._closed.append((segment.path, segment.size, segment.facts))
+        try:
+            segment.close()
+        except OSError as error:
+            self._failure = error.strerror or str(error)
         if ship:
-            _shippers.submit(self._ship_closed)
+            self._request_shipping()
+
+    def _request_shipping(self) -> None:
+        if not self._is_requested:
+            self._is_requested = True
+            _shippers.submit(self._ship_requested)
+
+    def _ship_requested(self) -> None:
+        try:
+            self._ship_closed()
+        finally:
+            self._is_requested = False
 
     def _ship_closed(self) -> bool:
         """Store closed segments in order; whether all of them are stored."""
@@ -145,10 +171,10 @@ class Recorder:
             close_old_connections()
             try:
                 while self._closed:
-                    path, facts = self._closed[0]
-                    ship_file(self._directory, self.session_id, self._key, path, facts)
+                    path, size, facts = self._closed[0]
+                    ship_file(self._directory, self._key, path, facts, known_size=size)
                     self._closed.popleft()
-            except (StorageError, OSError, DatabaseError) as error:
+            except (StorageError, OSError, DbError) as error:
                 self._retry_at = time.monotonic() + RETRY_SECONDS
                 log.warning("segment_not_stored", session=str(self.session_id), error=str(error))
                 return False
@@ -160,7 +186,9 @@ class Recorder:
         try:
             for _ in range(FINAL_TRIES):
                 if self._try_to_seal(outcome):
-                    self._directory.discard()
+                    # What is still there was not stored: that is for recovery, and never to be removed.
+                    if not self._directory.segments():
+                        self._directory.discard()
                     return
                 time.sleep(RETRY_SECONDS)
             log.error("recording_left_to_recovery", session=str(self.session_id))
@@ -180,7 +208,7 @@ class Recorder:
             if not self._ship_closed():
                 return False
             seal_recording(self.session_id, Session.State.SEALED)
-        except (StorageError, OSError, DatabaseError) as error:
+        except (StorageError, OSError, DbError) as error:
             log.warning("recording_not_sealed", session=str(self.session_id), error=str(error))
             return False
         finally:
@@ -197,12 +225,15 @@ def open_recording(session_id: UUID, key: bytes, header: Header) -> Recorder:
         directory = create_directory(session_id)
     except OSError as error:
         raise RecordingFailedError(error.strerror or str(error)) from error
+    segment = None
     try:
         facts = SegmentFacts(n=0, cols=header.cols, rows=header.rows, encoding=header.encoding, previous_t=0.0)
         segment = OpenSegment(directory.segment_path(0), facts, header=encode_header(header))
         segment.sync()
         sync_directory(directory.path)
     except OSError as error:
+        if segment is not None:
+            segment.close()
         directory.discard()
         raise RecordingFailedError(error.strerror or str(error)) from error
     return Recorder(session_id, key, directory, segment)

@@ -5,6 +5,7 @@ Recovery takes only what it can lock, so it never touches a live recording, and 
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from uuid import UUID
@@ -25,7 +26,7 @@ from audit.recording.directory import (
 )
 from audit.recording.key import recording_key
 from audit.recording.reading import read_events
-from audit.recording.seal import seal_recording
+from audit.recording.seal import note_lost, seal_recording
 from audit.recording.segment import SegmentFacts, facts_of
 from audit.recording.shipping import ClosedSegment, end_of_recording, ship_segment
 
@@ -78,37 +79,51 @@ def mark_missing() -> None:
         if has_directory(session.pk):
             continue
         # Sealing removes the directory after it has committed the state: look again before saying that it is lost.
-        Session.objects.filter(pk=session.pk, state__in=[*Session.RUNNING, Session.State.ENDED]).update(
+        is_ours = Session.objects.filter(pk=session.pk, state__in=[*Session.RUNNING, Session.State.ENDED]).update(
             state=Session.State.FAILED,
             ended_at=end_of_recording(session),
             end_reason="lost",
             end_detail="The directory of this recording is missing.",
             has_gaps=True,
         )
+        if is_ours:
+            note_lost(session)
 
 
 def ship_file(
     directory: RecordingDirectory,
-    session_id: UUID,
     key: bytes,
     path: Path,
     facts: SegmentFacts,
     *,
+    known_size: int | None = None,
     recovered: bool = False,
 ) -> SegmentFacts:
     """Store the whole events of a segment's file and return the facts about them.
 
-    `facts` are believed if they cover the file to its end; otherwise (a torn line, a crash) they are found again from
-    what is there, beginning at their `n`, size and time.
+    `facts` are believed if they are about exactly the `known_size` bytes that are there. Otherwise (a torn line, a
+    crash) they are found again from the lines, beginning at their `n`, size and time. A later segment without one whole
+    event is not stored: its bytes are kept with the torn ones.
     """
-    plain = path.read_bytes()
+    session_id = directory.session_id
+    plain = read_synced(path)
     whole, torn = split_torn(plain)
     if torn:
         directory.keep_torn(facts.n, torn)
-    if torn or recovered:
+    if not whole and facts.n > 0:
+        path.unlink()
+        return facts
+    if len(whole) != known_size:
         facts = _facts_of_lines(whole, facts)
     ship_segment(session_id, key, ClosedSegment(facts, whole, recovered=recovered), path=path)
     return facts
+
+
+def read_synced(path: Path) -> bytes:
+    """Return a closed segment's bytes, safe from a power cut: what is made of them must not outlive them."""
+    with path.open("rb") as file:
+        os.fdatasync(file.fileno())
+        return file.read()
 
 
 def split_torn(plain: bytes) -> tuple[bytes, bytes]:
@@ -144,7 +159,7 @@ def _ship_files(directory: RecordingDirectory, session: Session) -> None:
             directory.keep_torn(n, whole + torn)
             path.unlink()
             continue
-        facts = ship_file(directory, session.pk, key, path, replace(facts, n=n), recovered=has_died).following()
+        facts = ship_file(directory, key, path, replace(facts, n=n), recovered=has_died).following()
 
 
 def _facts_after(segment: Segment, encoding: str) -> SegmentFacts:

@@ -9,7 +9,7 @@ import orjson
 from django.db import transaction
 
 from audit import ledger
-from audit.models import Segment, Session
+from audit.models import AuditEvent, Segment, Session
 from audit.queue import request_indexing
 from audit.recording import chain
 from audit.recording.storage import store_object
@@ -71,10 +71,21 @@ def seal_recording(session_id: UUID, state: Session.State) -> None:
     request_indexing(session_id)
 
 
+def note_lost(session: Session) -> None:
+    """Write down that a session's recording is not there any more."""
+    session.end_reason, session.end_detail = "lost", "The directory of this recording is missing."
+    _record(ledger.Action.SESSION_ENDED, session, AuditEvent.Outcome.FAILED)
+
+
 def _note_end(session: Session, state: Session.State) -> None:
     action = ledger.Action.RECORDING_RECOVERED if state == Session.State.RECOVERED else ledger.Action.SESSION_ENDED
+    _record(action, session, AuditEvent.Outcome.OK)
+
+
+def _record(action: ledger.Action, session: Session, outcome: AuditEvent.Outcome) -> None:
     ledger.record(
         action,
+        outcome=outcome,
         login=None,
         actor_name=session.user_name,
         object_type="session",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -74,8 +75,11 @@ class OpenSegment:
         self.size = 0
         self.is_synced = True
         self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
-        if header:
+        try:
             self._write(header)
+        except OSError:
+            os.close(self._descriptor)
+            raise
 
     def append(self, events: Sequence[Event]) -> bytes:
         """Write the events, in order, and return the lines that stand for them. Raises OSError."""
@@ -92,6 +96,8 @@ class OpenSegment:
         # Before the call: what is appended while it runs must be synced by the next one.
         self.is_synced = True
         os.fdatasync(self._descriptor)
+        if os.fstat(self._descriptor).st_nlink == 0:
+            raise FileNotFoundError(errno.ENOENT, "the recording was removed while it was made")
 
     def close(self) -> None:
         os.close(self._descriptor)

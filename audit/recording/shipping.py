@@ -11,6 +11,7 @@ from uuid import UUID
 import zstandard
 from django.db import transaction
 from django.db.models import F
+from django.db.models.functions import Greatest
 from django.utils import timezone
 
 from audit.models import Segment, Session
@@ -109,7 +110,7 @@ def _commit_row(session_id: UUID, key: bytes, segment: ClosedSegment, name: str,
         )
         if is_created:
             Session.objects.filter(pk=session_id).update(
-                duration=facts.end,
+                duration=Greatest(F("duration"), facts.end),
                 output_bytes=F("output_bytes") + facts.output_bytes,
                 events=F("events") + facts.events,
             )

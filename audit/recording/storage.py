@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from pathlib import Path
+from uuid import uuid4
 
 from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage, Storage, storages
@@ -20,17 +21,17 @@ class FileObjectStorage(FileSystemStorage):
     def _save(self, name: str, content: ContentFile[bytes]) -> str:
         target = Path(self.path(name))
         target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
-        with partial.open("wb") as file:
-            file.write(content.read())
-            file.flush()
-            os.fchmod(file.fileno(), 0o400)
-            os.fsync(file.fileno())
+        partial = target.with_name(f".{target.name}.{uuid4().hex}.partial")
         try:
+            with partial.open("wb") as file:
+                file.write(content.read())
+                file.flush()
+                os.fchmod(file.fileno(), 0o400)
+                os.fsync(file.fileno())
             # A link, unlike a rename, never replaces what is there.
             os.link(partial, target)
         finally:
-            partial.unlink()
+            partial.unlink(missing_ok=True)
         sync_directory(target.parent)
         return name
 
@@ -50,8 +51,11 @@ def store_object(name: str, content: bytes) -> None:
     except FileExistsError:
         _compare(name, content)
         return
-    except OSError as error:
-        raise StorageError(f"{name} could not be stored: {error.strerror or error}") from error
+    except StorageError:
+        raise
+    except Exception as error:
+        # Each storage has failures of its own (botocore's are no OSError); to us they are one.
+        raise StorageError(f"{name} could not be stored: {error}") from error
     if saved != name:
         raise StorageError(f"{name} was stored as {saved}: another process wrote it at the same time")
 
@@ -66,8 +70,9 @@ def load_object(name: str) -> bytes:
     try:
         with recordings_storage().open(name, "rb") as file:
             content: bytes = file.read()
-    except OSError as error:
-        raise StorageError(f"{name} could not be read: {error.strerror or error}") from error
+    except Exception as error:
+        # See store_object.
+        raise StorageError(f"{name} could not be read: {error}") from error
     return content
 
 

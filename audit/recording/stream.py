@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -26,10 +27,15 @@ log = structlog.get_logger(__name__)
 # Of one process, while Redis is slow or away.
 MOST_QUEUED_BYTES = 8 * 2**20
 ENTRY_BYTES = 65536
+# Entries that one read gives at most.
+READ_ENTRIES = 64
 FLUSH_SECONDS = 0.005
 RETRY_SECONDS = 1.0
+LAST_FLUSH_SECONDS = 2.0
 # How long a stream outlives its session, for those who are still watching it.
 EXPIRE_SECONDS = 600
+# How long it outlives the last thing that was published to it.
+ABANDONED_SECONDS = 86_400
 
 
 def stream_key(session_id: UUID) -> str:
@@ -62,6 +68,8 @@ class StreamPublisher:
         self._queue: deque[_Entry] = deque()
         self._queued_bytes = 0
         self._work = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._idle.set()
         self._kept: dict[UUID, _Kept] = {}
         self._ended: list[UUID] = []
         self._task: asyncio.Task[None] | None = None
@@ -71,6 +79,10 @@ class StreamPublisher:
             self._task = asyncio.get_running_loop().create_task(self._run(), name="stream-publisher")
 
     async def stop(self) -> None:
+        """Publish what is queued, if Redis takes it at once, and let go."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LAST_FLUSH_SECONDS):
+                await self._idle.wait()
         # redis-py may turn a cancellation into a timeout of its own, which the loop takes for Redis being away.
         while self._task is not None and not self._task.done():
             self._task.cancel()
@@ -91,11 +103,15 @@ class StreamPublisher:
             last.size += len(lines)
         else:
             self._queue.append(_Entry(session_id, segment, first, count, [lines], len(lines)))
-        self._work.set()
+        self._note_work()
 
     def end(self, session_id: UUID) -> None:
         """Mark the end of a session's stream after what is queued."""
         self._ended.append(session_id)
+        self._note_work()
+
+    def _note_work(self) -> None:
+        self._idle.clear()
         self._work.set()
 
     async def _run(self) -> None:
@@ -107,6 +123,8 @@ class StreamPublisher:
             try:
                 await self._flush()
                 is_down = False
+                if not self._work.is_set():
+                    self._idle.set()
             except (RedisError, OSError) as error:
                 if not is_down:
                     log.warning("stream_not_published", error=type(error).__name__)
@@ -116,19 +134,27 @@ class StreamPublisher:
 
     async def _flush(self) -> None:
         while self._queue:
-            batch = [self._queue[index] for index in range(min(32, len(self._queue)))]
-            async with self._redis.pipeline(transaction=False) as pipe:
-                for entry in batch:
-                    pipe.xadd(
-                        stream_key(entry.session_id),
-                        {"s": entry.segment, "n": entry.first, "c": entry.count, "d": b"".join(entry.lines)},
-                    )
-                ids: list[bytes] = await pipe.execute()
-            for entry in batch:
-                self._queue.popleft()
-                self._queued_bytes -= entry.size
+            # Taken out first: `publish` adds to the last entry that is in the queue.
+            batch = [self._queue.popleft() for _ in range(min(32, len(self._queue)))]
+            try:
+                ids = await self._add(batch)
+            except BaseException:
+                self._queue.extendleft(reversed(batch))
+                raise
+            self._queued_bytes -= sum(entry.size for entry in batch)
             await self._trim(zip(batch, ids, strict=True))
         await self._finish()
+
+    async def _add(self, batch: list[_Entry]) -> list[bytes]:
+        async with self._redis.pipeline(transaction=False) as pipe:
+            for entry in batch:
+                key = stream_key(entry.session_id)
+                pipe.xadd(key, {"s": entry.segment, "n": entry.first, "c": entry.count, "d": b"".join(entry.lines)})
+            for session_id in {entry.session_id for entry in batch}:
+                # For the stream of a process that dies: nobody else would ever remove it.
+                pipe.expire(stream_key(session_id), ABANDONED_SECONDS)
+            answers: list[bytes] = await pipe.execute()
+        return answers[: len(batch)]
 
     async def _trim(self, added: zip[tuple[_Entry, bytes]]) -> None:
         """Let each session hold STREAM_BYTES at most."""
@@ -143,8 +169,9 @@ class StreamPublisher:
             kept = self._kept[session_id]
             while kept.size > settings.STREAM_BYTES:
                 kept.size -= kept.entries.popleft()[1]
-            oldest = kept.entries[0][0].decode() if kept.entries else "+"
-            await self._redis.xtrim(stream_key(session_id), minid=oldest, approximate=False)
+            if kept.entries:
+                oldest = kept.entries[0][0].decode()
+                await self._redis.xtrim(stream_key(session_id), minid=oldest, approximate=False)
 
     async def _finish(self) -> None:
         while self._ended:
@@ -193,7 +220,7 @@ class StreamReader:
         """Return the next entries; an empty list if none comes in time."""
         block = max(1, round(wait_seconds * 1000))
         # redis-py types answers for every protocol version at once; here it is version 2 without decoding.
-        found: Any = await self._redis.xread({self._key: self._after}, count=64, block=block)
+        found: Any = await self._redis.xread({self._key: self._after}, count=READ_ENTRIES, block=block)
         entries = [_entry(entry_id, fields) for _, stream in found or [] for entry_id, fields in stream]
         if entries:
             self._after = entries[-1].entry_id

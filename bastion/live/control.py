@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from uuid import UUID
 
 import structlog
 from channels.layers import get_channel_layer
@@ -57,6 +56,6 @@ def _wake(registry: Registry, session_id: str | None) -> None:
         for session in registry:
             session.look_again()
         return
-    running = registry.find(UUID(session_id))
-    if running is not None:
-        running.look_again()
+    for session in registry:
+        if str(session.id) == session_id:
+            session.look_again()

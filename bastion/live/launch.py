@@ -3,68 +3,37 @@
 from __future__ import annotations
 
 import asyncio
-import codecs
-from dataclasses import dataclass
+from collections.abc import Coroutine
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import structlog
-from asgiref.sync import sync_to_async
 from django.conf import settings
-from django.db import close_old_connections
 from django.utils import timezone
 from redis.asyncio import Redis
 
-from audit.asciicast import Header
-from audit.models import Session
-from audit.recording.key import make_key
-from audit.recording.recorder import Outcome, Recorder, open_recording
-from audit.recording.segment import RecordingFailedError
+from audit.recording.recorder import Outcome, Recorder
 from audit.recording.stream import SessionStream, StreamPublisher
-from audit.sessions import (
-    count_running,
-    new_session,
-    record_changed_key,
-    record_denied,
-    save_started,
-    why_access_ended,
-)
+from audit.sessions import record_changed_key, why_access_ended
 from bastion.live import endings, wire
 from bastion.live.control import listen
 from bastion.live.endings import EndedError, Ending
 from bastion.live.limits import limits_of
 from bastion.live.masking import InputKeeper
+from bastion.live.opening import Opened, open_session, why_not_again
 from bastion.live.outlet import Outlet
+from bastion.live.reaching import find_route, open_secret, unreachable
 from bastion.live.registry import Registry
 from bastion.live.session import LiveSession, Owner, SessionParts
 from bastion.live.tee import Tee
-from bastion.live.watchdog import Watchdog
-from bastion.targets.ssh import SshRoute, open_shell
-from bastion.targets.target import (
-    AuthenticationFailedError,
-    DestinationForbiddenError,
-    HostKeyChangedError,
-    NotFoundError,
-    Target,
-    TargetError,
-)
-from hosts.access import Action, access_host
-from hosts.credentials import LoginSecret, open_credential
-from hosts.destinations import DestinationNotFound, DestinationRefused, resolve
-from hosts.logins import Login, notice_accepted
-from hosts.models import Host, InputPolicy
-from hosts.vault import VaultError
+from bastion.live.watchdog import Watchdog, access_ended
+from bastion.targets.ssh import open_shell
+from bastion.targets.target import HostKeyChangedError, Target, TargetError
+from bastion.threads import ask_database, wait_for_host
+from hosts.logins import Login
+from hosts.models import InputPolicy
 
 log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class _Opened:
-    """A session that is durable, before anything was connected."""
-
-    host: Host
-    session: Session
-    recorder: Recorder
 
 
 class Launcher:
@@ -84,9 +53,7 @@ class Launcher:
         """
         if self._is_stopping:
             raise EndedError(endings.SHUTTING_DOWN)
-        task = asyncio.get_running_loop().create_task(self._launch(login, host_id, size))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task = self._start(self._launch(login, host_id, size))
         try:
             return await asyncio.shield(task)
         except asyncio.CancelledError:
@@ -98,19 +65,9 @@ class Launcher:
         session = self.registry.find(session_id)
         if session is None or (session.owner.user_id, session.owner.host_id) != (login.user.pk, host_id):
             raise EndedError(endings.CANNOT_RESUME)
-        cause = await sync_to_async(_why_not_again, thread_sensitive=False)(login, host_id)
+        cause = await ask_database(why_not_again, login, host_id)
         if cause is not None:
             raise EndedError(cause)
-        return session
-
-    async def _launch(self, login: Login, host_id: UUID, size: wire.Size) -> LiveSession:
-        opened = await sync_to_async(_open_session, thread_sensitive=False)(login, host_id, size)
-        target = await self._reach(login, opened, size)
-        session, stream = self._join(login, opened, target, size)
-        self.registry.add(session)
-        task = asyncio.get_running_loop().create_task(self._run(session, stream), name=f"session-{session.id}")
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
         return session
 
     def start(self) -> None:
@@ -136,24 +93,48 @@ class Launcher:
             await self._publisher.stop()
             self._publisher = None
 
-    async def _reach(self, login: Login, opened: _Opened, size: wire.Size) -> Target:
-        """Return the connected target; where there is none, the recording is sealed with why."""
+    async def _launch(self, login: Login, host_id: UUID, size: wire.Size) -> LiveSession:
+        opened = await ask_database(open_session, login, host_id, size)
         try:
-            route, secret = await asyncio.to_thread(_route_to, opened.host)
-            return await open_shell(route, secret, cols=size.cols, rows=size.rows)
-        except TargetError as error:
-            ending = _unreachable(error, login)
-            if isinstance(error, HostKeyChangedError):
-                await sync_to_async(record_changed_key, thread_sensitive=False)(login, opened.host, error.fingerprint)
-            await _seal_unused(opened.recorder, ending)
-            raise EndedError(ending) from error
+            target = await self._reach(login, opened, size)
+        except EndedError as error:
+            await _seal_unused(opened.recorder, error.ending)
+            raise
         except BaseException:
             await _seal_unused(opened.recorder, endings.CRASHED)
             raise
+        session, stream = self._join(login, opened, target, size)
+        self.registry.add(session)
+        self._start(self._run(session, stream))
+        return session
 
-    def _join(
-        self, login: Login, opened: _Opened, target: Target, size: wire.Size
-    ) -> tuple[LiveSession, SessionStream]:
+    async def _reach(self, login: Login, opened: Opened, size: wire.Size) -> Target:
+        """Return the connected target. Raises EndedError with why there is none.
+
+        Whoever lost access while the host was being reached gets no shell: the gate was some seconds ago.
+        """
+        host = opened.host
+        try:
+            route = await wait_for_host(find_route, host)
+            await self._check_access(login, host.pk)
+            target = await open_shell(route, open_secret(host), cols=size.cols, rows=size.rows)
+        except TargetError as error:
+            if isinstance(error, HostKeyChangedError):
+                await ask_database(record_changed_key, login, host, error.fingerprint)
+            raise EndedError(unreachable(error, login)) from error
+        try:
+            await self._check_access(login, host.pk)
+        except BaseException:
+            await target.close()
+            raise
+        return target
+
+    async def _check_access(self, login: Login, host_id: UUID) -> None:
+        cause = await ask_database(why_access_ended, login, host_id)
+        if cause is not None:
+            raise EndedError(access_ended(cause))
+
+    def _join(self, login: Login, opened: Opened, target: Target, size: wire.Size) -> tuple[LiveSession, SessionStream]:
         assert self._publisher is not None
         host, session_id = opened.host, opened.session.pk
         stream = SessionStream(self._publisher, session_id)
@@ -161,7 +142,7 @@ class Launcher:
         parts = SessionParts(
             target=target,
             recorder=opened.recorder,
-            tee=Tee(opened.recorder, host.encoding, keeper, stream),
+            tee=Tee(opened.recorder, host.encoding, keeper, stream, opened.began_at),
             outlet=Outlet(settings.SLOW_READER_LIMIT),
             limits=limits_of(host),
             watchdog=Watchdog(session_id, login, host.pk),
@@ -175,104 +156,22 @@ class Launcher:
         except Exception:
             # The outermost loop of a session: a fault in one must never take down the others.
             log.exception("session_failed", session=str(session.id))
+            await session.abandon()
         finally:
             self.registry.remove(session)
             stream.end()
+
+    def _start(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
 
 
 def _end_unwanted(launching: asyncio.Task[LiveSession]) -> None:
     """The person left while the session was being made."""
     if not launching.cancelled() and launching.exception() is None:
         launching.result().end(endings.LEFT)
-
-
-def _why_not_again(login: Login, host_id: UUID) -> Ending | None:
-    close_old_connections()
-    try:
-        if not notice_accepted(login):
-            return endings.NOTICE_NOT_ACCEPTED
-        return endings.NO_SUCH_HOST if why_access_ended(login, host_id) else None
-    finally:
-        close_old_connections()
-
-
-def _open_session(login: Login, host_id: UUID, size: wire.Size) -> _Opened:
-    """Pass the gate, then make the recording and the row durable. Raises EndedError."""
-    close_old_connections()
-    try:
-        host = _admit(login, host_id)
-        session_id = uuid4()
-        key, sealed_key = make_key(session_id)
-        session = new_session(session_id, sealed_key, login, host, cols=size.cols, rows=size.rows)
-        header = Header(
-            cols=size.cols,
-            rows=size.rows,
-            timestamp=int(session.started_at.timestamp()),
-            title=f"{session.user_name} on {host.name}",
-            env={"TERM": "xterm-256color"},
-            encoding=host.encoding,
-        )
-        recorder = open_recording(session_id, key, header)
-        try:
-            save_started(session, login)
-        except BaseException:
-            recorder.abandon()
-            raise
-        return _Opened(host, session, recorder)
-    except RecordingFailedError as error:
-        raise EndedError(endings.CANNOT_RECORD.because(f"Recording could not begin: {error}.")) from error
-    finally:
-        close_old_connections()
-
-
-def _admit(login: Login, host_id: UUID) -> Host:
-    if not notice_accepted(login):
-        raise EndedError(endings.NOTICE_NOT_ACCEPTED)
-    try:
-        host = access_host(login, host_id, Action.CONNECT)
-    except Host.DoesNotExist:
-        record_denied(login, Host.objects.filter(pk=host_id).first(), host_id, "no grant")
-        raise EndedError(endings.NO_SUCH_HOST) from None
-    running = count_running(login)
-    if running >= settings.SESSIONS_PER_USER:
-        record_denied(login, host, host_id, "too many sessions")
-        detail = f"You have {running} of {settings.SESSIONS_PER_USER} sessions open."
-        raise EndedError(endings.TOO_MANY_SESSIONS.because(detail))
-    return host
-
-
-def _route_to(host: Host) -> tuple[SshRoute, LoginSecret]:
-    """Return where the host is and how to sign in there. Raises TargetError."""
-    close_old_connections()
-    try:
-        if host.credential is None:
-            raise TargetError("No credential is stored for this host. An administrator can add one.")
-        destinations = resolve(host.address, host.port, is_demo=host.is_demo)
-        pins = list(host.keys.all())
-        route = SshRoute(
-            destinations=destinations,
-            pins=frozenset(pin.fingerprint for pin in pins),
-            algorithms=frozenset(pin.algorithm for pin in pins if pin.algorithm),
-            timeout=settings.CONNECT_TIMEOUT,
-            # The browser speaks UTF-8; a login without a locale would take Chinese for meta keys.
-            environment={"LC_CTYPE": "C.UTF-8"} if codecs.lookup(host.encoding).name == "utf-8" else {},
-        )
-        return route, open_credential(host.credential)
-    except DestinationRefused as error:
-        raise DestinationForbiddenError(str(error)) from error
-    except DestinationNotFound as error:
-        raise NotFoundError(f"The address {host.address} is not known: {error}.") from error
-    except VaultError as error:
-        raise AuthenticationFailedError("The stored credential cannot be opened with this server's keys.") from error
-    finally:
-        close_old_connections()
-
-
-def _unreachable(error: TargetError, login: Login) -> Ending:
-    """Return the ending; what would tell a scanner how an address answers is for administrators only."""
-    is_for_person = login.user.is_staff or not error.is_about_network
-    detail = str(error) if is_for_person else endings.UNREACHABLE.detail
-    return Ending(endings.UNREACHABLE.code, error.reason, detail)
 
 
 async def _seal_unused(recorder: Recorder, ending: Ending) -> None:

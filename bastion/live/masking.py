@@ -87,24 +87,37 @@ class InputKeeper:
         """
         if "\b" not in plain and "\r" not in plain:
             return 0
-        for count in range(len(self._waiting), 0, -1):
-            typed = "".join(key for key, _ in self._waiting[:count] if not _is_control(key))
+        count, typed = 0, ""
+        for number, (key, _) in enumerate(self._waiting, 1):
+            if not _is_control(key):
+                typed += key
+            if len(typed) > _LINE_KEPT:
+                break
             if typed and self._cursor_line.endswith(typed):
-                return count
-        return 0
+                count = number
+        return count
 
     def _settle(self, t: float) -> list[Event]:
         events: list[Event] = []
         while self._waiting:
             key, typed_at = self._waiting[0]
             if _is_control(key):
-                events += self._release(1, t)
-                self._is_secret_line = self._is_secret_line and key not in "\r\n\x03\x04"
+                events += self._release(self._count_controls(), t)
             elif t - typed_at >= ECHO_SECONDS or self._is_secret_line:
                 events += self._hide(self._hideable(t), t)
             else:
                 break
         return events
+
+    def _count_controls(self) -> int:
+        """Return how many control keys are at the front; one that ends a line ends the secret on it."""
+        count = 0
+        for key, _ in self._waiting:
+            if not _is_control(key):
+                break
+            self._is_secret_line = self._is_secret_line and key not in "\r\n\x03\x04"
+            count += 1
+        return count
 
     def _hideable(self, t: float) -> int:
         """Return how many keys at the front, up to the next control key, were not echoed in time."""

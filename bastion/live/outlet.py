@@ -6,11 +6,13 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
-from bastion.live.endings import CANNOT_RESUME, EndedError, Ending
+from bastion.live.endings import ATTACHED_ELSEWHERE, CANNOT_RESUME, EndedError, Ending
 from bastion.live.wire import MAX_FRAME_BYTES
 
 # Output that a person can be given again after a lost connection.
 MEMORY_BYTES = 2**20
+# A short message to somebody who does not read is not worth waiting for.
+TELL_SECONDS = 1.0
 
 SendBytes = Callable[[bytes], Awaitable[None]]
 SendText = Callable[[str], Awaitable[None]]
@@ -29,6 +31,14 @@ class Viewer:
             self.ended.set_result(ending)
 
 
+class SlowReaderError(Exception):
+    """A viewer left a frame unread for too long."""
+
+    def __init__(self, viewer: Viewer) -> None:
+        super().__init__("a browser left output unread for too long")
+        self.viewer = viewer
+
+
 class Outlet:
     """Sends output to the attached viewer and remembers the last of it. Offsets count bytes since the session began."""
 
@@ -41,19 +51,22 @@ class Outlet:
         self._sending = asyncio.Lock()
 
     @property
-    def end(self) -> int:
-        """Number of bytes that were there to show so far."""
-        return self._end
-
-    @property
     def viewer(self) -> Viewer | None:
         return self._viewer
 
-    def attach(self, viewer: Viewer, after: int) -> None:
-        """Send to `viewer` from byte `after` on. Raises EndedError if that is forgotten, or never was."""
-        if not self._end - len(self._memory) <= after <= self._end:
-            raise EndedError(CANNOT_RESUME)
-        self._viewer, self._sent = viewer, after
+    async def attach(self, viewer: Viewer, after: int, greeting: str) -> None:
+        """Replace whoever is attached; send `greeting`, and then output from byte `after` on.
+
+        Raises EndedError if that byte is forgotten, or never was.
+        """
+        self._check(after)
+        # At once, not when the lock is free: a viewer that does not read may be holding it.
+        self._replace(None)
+        async with self._sending:
+            self._check(after)
+            self._replace(viewer)
+            self._sent = after
+            await viewer.send_text(greeting)
 
     def detach(self, viewer: Viewer) -> bool:
         """Forget `viewer`; False if it is not the attached one."""
@@ -63,10 +76,9 @@ class Outlet:
         return True
 
     async def show(self, data: bytes) -> None:
-        """Send `data` to the viewer, waiting while it does not read.
+        """Send `data` to the viewer, waiting while it does not read; without one, it is only remembered.
 
-        Raises TimeoutError when it leaves a frame unread for the slow reader's limit. Without a viewer, it is only
-        remembered.
+        Raises SlowReaderError.
         """
         self._memory += data
         self._end += len(data)
@@ -75,20 +87,13 @@ class Outlet:
             del self._memory[:-MEMORY_BYTES]
 
     async def catch_up(self) -> None:
-        """Send what the viewer has not got yet. Raises TimeoutError, see `show`."""
+        """Send what the viewer has not got yet. Raises SlowReaderError."""
         async with self._sending:
             while (viewer := self._viewer) and self._sent < self._end:
                 begin = len(self._memory) - (self._end - self._sent)
                 frame = bytes(self._memory[begin : begin + MAX_FRAME_BYTES])
                 self._sent += len(frame)
-                try:
-                    async with asyncio.timeout(self._slow_reader_limit):
-                        await viewer.send_bytes(frame)
-                except TimeoutError:
-                    raise
-                except OSError:
-                    # The browser is gone; its socket's own task says so, too.
-                    self.detach(viewer)
+                await self._send(viewer, frame)
 
     async def tell(self, text: str) -> None:
         """Send a text frame if somebody is there who reads."""
@@ -96,5 +101,29 @@ class Outlet:
         if viewer is None or self._sending.locked():
             return
         with suppress(OSError):
-            async with asyncio.timeout(1):
+            async with asyncio.timeout(TELL_SECONDS):
                 await viewer.send_text(text)
+
+    async def _send(self, viewer: Viewer, frame: bytes) -> None:
+        """Send one frame, or give up as soon as the viewer is closed."""
+        sending = asyncio.ensure_future(viewer.send_bytes(frame))
+        either: list[asyncio.Future[object]] = [sending, viewer.ended]  # type: ignore[list-item] # Future is invariant
+        try:
+            done, _ = await asyncio.wait(either, timeout=self._slow_reader_limit, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            if not sending.done():
+                sending.cancel()
+        if not done:
+            raise SlowReaderError(viewer)
+        if sending.done() and not sending.cancelled() and sending.exception() is not None:
+            # The browser is gone; its socket's own task says so, too.
+            self.detach(viewer)
+
+    def _replace(self, viewer: Viewer | None) -> None:
+        if self._viewer is not None:
+            self._viewer.close(ATTACHED_ELSEWHERE)
+        self._viewer = viewer
+
+    def _check(self, after: int) -> None:
+        if not self._end - len(self._memory) <= after <= self._end:
+            raise EndedError(CANNOT_RESUME)

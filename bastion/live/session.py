@@ -10,9 +10,8 @@ from typing import assert_never
 from uuid import UUID
 
 import structlog
-from asgiref.sync import sync_to_async
 from django.conf import settings
-from django.db import DatabaseError
+from django.db import Error as DbError
 from django.utils import timezone
 
 from audit.recording.recorder import Outcome, Recorder
@@ -22,10 +21,11 @@ from bastion.live import endings, wire
 from bastion.live.decoding import HOLD_SECONDS
 from bastion.live.endings import CloseCode, EndedError, Ending
 from bastion.live.limits import Limits
-from bastion.live.outlet import Outlet, Viewer
+from bastion.live.outlet import Outlet, SlowReaderError, Viewer
 from bastion.live.tee import Tee
 from bastion.live.watchdog import Watchdog
 from bastion.targets.target import Target
+from bastion.threads import ask_database, wait_for_disk
 from hosts.logins import Login
 
 log = structlog.get_logger(__name__)
@@ -73,6 +73,8 @@ class LiveSession:
         self._watchdog = parts.watchdog
         self._commands: asyncio.Queue[wire.Command] = asyncio.Queue(MOST_COMMANDS)
         self._end_asked: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
+        self._noting = asyncio.Lock()
+        self._is_over = False
         self._was_attached = False
         self._left_at: float | None = time.monotonic()
 
@@ -132,7 +134,7 @@ class LiveSession:
             self._tee.settle_input()
             self._recorder.rotate()
             if self._recorder.needs_sync:
-                await asyncio.to_thread(self._recorder.sync)
+                await wait_for_disk(self._recorder.sync)
             if warning := self._limits.warning():
                 await self._outlet.tell(wire.notice(warning))
             if ending := self._limits.ending():
@@ -147,32 +149,42 @@ class LiveSession:
 
         Whoever was attached is closed. Raises EndedError.
         """
-        before = self._outlet.viewer
-        self._outlet.attach(viewer, after)
+        if self._is_over:
+            raise EndedError(endings.CANNOT_RESUME)
         self._watchdog.follow(login)
-        if before is not None:
-            before.close(endings.ATTACHED_ELSEWHERE)
+        greeting = wire.ready(self.id, after, self.size.cols, self.size.rows)
+        await self._outlet.attach(viewer, after, greeting)
         is_return, self._was_attached = self._was_attached and self._left_at is not None, True
         self._left_at = None
+        await self._show(b"")
         if is_return:
-            await self._note_presence(is_detached=False)
-        await viewer.send_text(wire.ready(self.id, after, self.size.cols, self.size.rows))
-        await self._catch_up()
+            await self._note_presence("attached")
 
     async def detach(self, viewer: Viewer) -> None:
         """The viewer's socket is gone. The session goes on for the grace period, recording all the while."""
-        if self._outlet.detach(viewer):
+        if self._outlet.detach(viewer) and not self._is_over:
             self._left_at = time.monotonic()
-            await self._note_presence(is_detached=True)
+            await self._note_presence("detached")
 
     def leave(self, viewer: Viewer) -> None:
         """The person behind `viewer` closed the terminal: end the session, if it is the one that is attached."""
         if self._outlet.viewer is viewer:
             self.end(endings.CLOSED)
 
+    def obey_at_once(self, command: wire.Command) -> bool:
+        """Queue a command; False if too many are waiting already."""
+        if self._is_over:
+            return True
+        try:
+            self._commands.put_nowait(command)
+        except asyncio.QueueFull:
+            return False
+        return True
+
     async def obey(self, command: wire.Command) -> None:
         """Queue a command; waits while too many are waiting already."""
-        await self._commands.put(command)
+        if not self._is_over:
+            await self._commands.put(command)
 
     def look_again(self) -> None:
         """Check now, not at the next turn, whether the session may go on."""
@@ -183,24 +195,20 @@ class LiveSession:
         if not self._end_asked.done():
             self._end_asked.set_result(ending)
 
+    async def abandon(self) -> None:
+        """Something that nobody thought of broke: let go of everything, sealed as far as it goes."""
+        self._close(endings.CRASHED)
+        await self._target.close()
+        await asyncio.wrap_future(self._recorder.finish(_outcome(endings.CRASHED)))
+
     # Steps.
 
     async def _show(self, shown: bytes) -> None:
         try:
             await self._outlet.show(shown)
-        except TimeoutError:
-            await self._drop_slow_viewer()
-
-    async def _catch_up(self) -> None:
-        try:
-            await self._outlet.catch_up()
-        except TimeoutError:
-            await self._drop_slow_viewer()
-
-    async def _drop_slow_viewer(self) -> None:
-        if viewer := self._outlet.viewer:
-            viewer.close(endings.SLOW)
-            await self.detach(viewer)
+        except SlowReaderError as error:
+            error.viewer.close(endings.SLOW)
+            await self.detach(error.viewer)
 
     async def _resize(self, size: wire.Size) -> None:
         if size == self.size:
@@ -209,39 +217,66 @@ class LiveSession:
         self._tee.resize(size.cols, size.rows)
         await self._target.resize(size.cols, size.rows)
 
-    async def _note_presence(self, *, is_detached: bool) -> None:
-        self._tee.mark("detached" if is_detached else "attached")
+    async def _note_presence(self, label: str) -> None:
         try:
-            await sync_to_async(set_detached, thread_sensitive=False)(self.id, is_detached=is_detached)
-        except DatabaseError as error:
-            log.warning("presence_not_saved", session=str(self.id), error=type(error).__name__)
+            self._tee.mark(label)
+        except RecordingFailedError as error:
+            self.end(_cannot_record(error))
+            return
+        # One at a time, each with what is so by then: two sockets must not leave the row with the older news.
+        async with self._noting:
+            try:
+                await ask_database(set_detached, self.id, self._left_at is not None)
+            except DbError as error:
+                log.warning("presence_not_saved", session=str(self.id), error=type(error).__name__)
 
     async def _finish(self, ending: Ending) -> Ending:
         """Record what is held back, tell the person, seal. Returns the ending, or the recorder's failure instead."""
+        if ending.code != CloseCode.NORMAL:
+            # Who may not look any more gets nothing more, not even while the host is let go.
+            self._close(ending)
         await self._target.close()
         try:
-            rest = self._tee.finish(ending.exit)
-            # Only who may still look gets the rest, and a browser that does not read does not hold up the seal.
-            if ending.code == CloseCode.NORMAL:
-                async with asyncio.timeout(LAST_WORDS_SECONDS):
-                    await self._show(rest)
-        except TimeoutError:
-            log.info("last_output_not_read", session=str(self.id))
+            await self._show_last(self._tee.finish(ending.exit))
         except RecordingFailedError as error:
-            ending = endings.CANNOT_RECORD.because(f"Recording failed: {error}.")
-        if viewer := self._outlet.viewer:
-            if ending.exit is not None:
-                await self._outlet.tell(wire.exited(ending.exit.status, ending.exit.signal))
-            viewer.close(ending)
-        outcome = Outcome(
-            reason=ending.reason,
-            detail=ending.detail,
-            ended_at=timezone.now(),
-            exit_status=ending.exit.status if ending.exit else None,
-            exit_signal=(ending.exit.signal or "") if ending.exit else "",
-        )
-        await asyncio.wrap_future(self._recorder.finish(outcome))
+            ending = _cannot_record(error)
+        if ending.exit is not None:
+            await self._outlet.tell(wire.exited(ending.exit.status, ending.exit.signal))
+        self._close(ending)
+        await asyncio.wrap_future(self._recorder.finish(_outcome(ending)))
         return ending
+
+    async def _show_last(self, rest: bytes) -> None:
+        """Show the end of the output; a browser that does not read must not hold up the seal."""
+        try:
+            async with asyncio.timeout(LAST_WORDS_SECONDS):
+                await self._outlet.show(rest)
+        except (TimeoutError, SlowReaderError):
+            log.info("last_output_not_read", session=str(self.id))
+
+    def _close(self, ending: Ending) -> None:
+        """From here on nobody can attach, type or be shown anything."""
+        self._is_over = True
+        if viewer := self._outlet.viewer:
+            self._outlet.detach(viewer)
+            viewer.close(ending)
+        # Wakes those who wait to put something in.
+        while not self._commands.empty():
+            self._commands.get_nowait()
+
+
+def _outcome(ending: Ending) -> Outcome:
+    return Outcome(
+        reason=ending.reason,
+        detail=ending.detail,
+        ended_at=timezone.now(),
+        exit_status=ending.exit.status if ending.exit else None,
+        exit_signal=(ending.exit.signal or "") if ending.exit else "",
+    )
+
+
+def _cannot_record(error: RecordingFailedError) -> Ending:
+    return endings.CANNOT_RECORD.because(f"Recording failed: {error}. Nothing was shown that is not recorded.")
 
 
 def _first_ending(done: Iterable[asyncio.Future[Ending]]) -> Ending:
@@ -253,9 +288,7 @@ def _first_ending(done: Iterable[asyncio.Future[Ending]]) -> Ending:
             case None:
                 found.append(task.result())
             case RecordingFailedError():
-                return endings.CANNOT_RECORD.because(
-                    f"Recording failed: {error}. Nothing was shown that is not recorded."
-                )
+                return _cannot_record(error)
             case EndedError():
                 found.append(error.ending)
             case _:

@@ -28,13 +28,16 @@ class Tee:
     then nothing of it may be shown.
     """
 
-    def __init__(self, recorder: Recorder, encoding: str, keeper: InputKeeper, follower: Follower) -> None:
+    def __init__(
+        self, recorder: Recorder, encoding: str, keeper: InputKeeper, follower: Follower, began_at: float
+    ) -> None:
+        """`began_at` is the session's start, on the monotonic clock."""
         self._recorder = recorder
         self._decoder = OutputDecoder(encoding)
         self._encoder = InputEncoder(encoding)
         self._keeper = keeper
         self._follower = follower
-        self._started = time.monotonic()
+        self._began_at = began_at
         self._last_t = 0.0
 
     @property
@@ -79,7 +82,7 @@ class Tee:
 
     def now(self) -> float:
         """Seconds since the session started, never less than at the call before."""
-        self._last_t = max(self._last_t, round(time.monotonic() - self._started, 6))
+        self._last_t = max(self._last_t, round(time.monotonic() - self._began_at, 6))
         return self._last_t
 
     def _record_output(self, outputs: Sequence[Output]) -> bytes:

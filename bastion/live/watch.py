@@ -14,9 +14,8 @@ from typing import Any
 from uuid import UUID
 
 import structlog
-from asgiref.sync import sync_to_async
 from django.conf import settings
-from django.db import DatabaseError, close_old_connections
+from django.db import Error as DbError
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
@@ -25,11 +24,12 @@ from audit.alis import END, MAGIC, SUBPROTOCOL, AlisEncoder
 from audit.asciicast import decode_events
 from audit.events import Event, Output, Resize
 from audit.models import Session
-from audit.recording.stream import StreamEntry, StreamReader
+from audit.recording.stream import READ_ENTRIES, StreamEntry, StreamReader
 from audit.replay import Joined, join
 from audit.viewing import note_view
 from bastion.live.handshake import is_allowed
 from bastion.live.watchdog import BLIND_SECONDS
+from bastion.threads import ask_database, wait_for_disk
 from hosts.logins import Login, NotSignedIn, login_of_scope, notice_accepted
 
 log = structlog.get_logger(__name__)
@@ -70,7 +70,7 @@ async def watch(scope: dict[str, Any], receive: Receive, send: Send) -> None:
 
 async def _serve(scope: dict[str, Any], send: Send) -> None:
     try:
-        login, joined = await sync_to_async(_admit, thread_sensitive=False)(scope)
+        login, joined = await ask_database(_admit, scope)
         session_id: UUID = scope["url_route"]["kwargs"]["session_id"]
         ending = asyncio.ensure_future(_until_access_ends(login, session_id))
         sending = asyncio.ensure_future(_send_events(session_id, joined, send))
@@ -97,7 +97,6 @@ async def _serve(scope: dict[str, Any], send: Send) -> None:
 
 def _admit(scope: dict[str, Any]) -> tuple[Login, Joined]:
     """Pass the gate, note the view, and return where to begin. Raises WatchRefusedError."""
-    close_old_connections()
     try:
         login = login_of_scope(scope)
         if not notice_accepted(login):
@@ -111,8 +110,6 @@ def _admit(scope: dict[str, Any]) -> tuple[Login, Joined]:
         raise WatchRefusedError(NOT_SIGNED_IN, "Sign in first.") from None
     except Session.DoesNotExist:
         raise WatchRefusedError(NO_SUCH_SESSION, "It does not exist, or you have no access to it.") from None
-    finally:
-        close_old_connections()
 
 
 async def _until_access_ends(login: Login, session_id: UUID) -> None:
@@ -121,20 +118,13 @@ async def _until_access_ends(login: Login, session_id: UUID) -> None:
     while True:
         await asyncio.sleep(settings.RECHECK_SECONDS)
         try:
-            may_see = await sync_to_async(_may_see, thread_sensitive=False)(login, session_id)
+            async with asyncio.timeout(BLIND_SECONDS):
+                may_see = await ask_database(may_still_see, login, session_id)
             seen_at = time.monotonic()
-        except DatabaseError:
+        except (DbError, TimeoutError):
             may_see = time.monotonic() - seen_at < BLIND_SECONDS
         if not may_see:
             raise WatchRefusedError(ACCESS_ENDED, "Your access ended.")
-
-
-def _may_see(login: Login, session_id: UUID) -> bool:
-    close_old_connections()
-    try:
-        return may_still_see(login, session_id)
-    finally:
-        close_old_connections()
 
 
 async def _send_events(session_id: UUID, joined: Joined, send: Send) -> None:
@@ -143,16 +133,14 @@ async def _send_events(session_id: UUID, joined: Joined, send: Send) -> None:
     await send({"type": "websocket.send", "bytes": MAGIC})
     is_shown = False
     expected = joined.events
-    t = joined.t
     async for entries in _entries(session_id):
         if is_shown:
             for event in _events(entries, expected):
                 if frame := encoder.event(event):
                     await send({"type": "websocket.send", "bytes": frame})
         else:
-            for event in _events(entries, expected):
-                t = event.t
-                _apply(joined, event)
+            # A thread: what is running through the terminal may be megabytes.
+            t = await wait_for_disk(_apply, joined, list(_events(entries, expected)))
             cols, rows = joined.screen.size
             first = encoder.reset(t, cols, rows, joined.screen.dump())
             await send({"type": "websocket.send", "bytes": first})
@@ -177,7 +165,8 @@ async def _entries(session_id: UUID) -> AsyncIterator[list[StreamEntry]]:
             if backlog is None:
                 if entries:
                     yield entries
-            elif entries and entries[-1].lines is not None:
+            elif len(entries) >= READ_ENTRIES and entries[-1].lines is not None:
+                # As many as one read gives: there are more.
                 backlog += entries
             else:
                 yield [*backlog, *entries]
@@ -194,8 +183,11 @@ def _events(entries: list[StreamEntry], expected: int) -> Iterator[Event]:
                 yield event
 
 
-def _apply(joined: Joined, event: Event) -> None:
-    if isinstance(event, Output):
-        joined.screen.feed(event.text)
-    elif isinstance(event, Resize):
-        joined.screen.resize(event.cols, event.rows)
+def _apply(joined: Joined, events: list[Event]) -> float:
+    """Bring the screen up to date; return the time that it shows."""
+    for event in events:
+        if isinstance(event, Output):
+            joined.screen.feed(event.text)
+        elif isinstance(event, Resize):
+            joined.screen.resize(event.cols, event.rows)
+    return events[-1].t if events else joined.t

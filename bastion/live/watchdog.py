@@ -8,13 +8,13 @@ from contextlib import suppress
 from uuid import UUID
 
 import structlog
-from asgiref.sync import sync_to_async
 from django.conf import settings
-from django.db import DatabaseError, close_old_connections
+from django.db import Error as DbError
 
 from audit.sessions import end_request, why_access_ended
 from bastion.live import endings
 from bastion.live.endings import Ending
+from bastion.threads import ask_database
 from hosts.logins import Login
 
 log = structlog.get_logger(__name__)
@@ -39,6 +39,8 @@ class Watchdog:
         self._login = login
         self._host_id = host_id
         self._woken = asyncio.Event()
+        # The first look is at once: what woke everybody while the session was being made did not find it.
+        self._woken.set()
 
     def follow(self, login: Login) -> None:
         """From here on the session depends on this sign-in of its person."""
@@ -56,25 +58,29 @@ class Watchdog:
                 async with asyncio.timeout(settings.RECHECK_SECONDS):
                     await self._woken.wait()
             self._woken.clear()
+            login = self._login
             try:
-                ending = await sync_to_async(self._look, thread_sensitive=False)()
+                async with asyncio.timeout(BLIND_SECONDS):
+                    ending = await ask_database(self._look, login)
                 seen_at = time.monotonic()
-            except DatabaseError as error:
+            except (DbError, TimeoutError) as error:
                 log.warning("access_not_checked", session=str(self._session_id), error=type(error).__name__)
                 ending = endings.CANNOT_CHECK if time.monotonic() - seen_at > BLIND_SECONDS else None
-            if ending is not None:
+            # What was found out about a sign-in that the session does not depend on any more is no reason.
+            if ending is not None and login is self._login:
                 return ending
 
-    def _look(self) -> Ending | None:
-        close_old_connections()
-        try:
-            cause = why_access_ended(self._login, self._host_id)
-            if cause is not None:
-                return endings.ACCESS_ENDED.because(_CAUSES.get(cause, endings.ACCESS_ENDED.detail))
-            request = end_request(self._session_id)
-            return terminated(request.by_name, request.reason) if request else None
-        finally:
-            close_old_connections()
+    def _look(self, login: Login) -> Ending | None:
+        cause = why_access_ended(login, self._host_id)
+        if cause is not None:
+            return access_ended(cause)
+        request = end_request(self._session_id)
+        return terminated(request.by_name, request.reason) if request else None
+
+
+def access_ended(cause: str) -> Ending:
+    """Return the ending for a cause that audit.sessions.why_access_ended gave."""
+    return endings.ACCESS_ENDED.because(_CAUSES.get(cause, endings.ACCESS_ENDED.detail))
 
 
 def terminated(by_name: str, reason: str) -> Ending:

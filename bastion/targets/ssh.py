@@ -15,11 +15,9 @@ import socket
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
 
 import paramiko
 from paramiko.common import MSG_CHANNEL_REQUEST, cMSG_CHANNEL_WINDOW_ADJUST
@@ -33,8 +31,8 @@ from bastion.targets.target import (
     HostKeyUnknownError,
     NotSshError,
     ShellRefusedError,
-    TargetError,
 )
+from bastion.threads import let_go, wait_for_host
 from hosts.credentials import LoginSecret
 from hosts.destinations import SocketAddress
 from hosts.host_keys import fingerprint_of
@@ -51,9 +49,6 @@ KEEPALIVE_SECONDS = 20
 LOST_SECONDS = 30
 # GCM needs no second pass for authentication: 0.4 CPU seconds less for each 100 MB. CBC and 3DES are not offered.
 CIPHERS = ("aes128-gcm@openssh.com", "aes256-gcm@openssh.com", "aes128-ctr", "aes192-ctr", "aes256-ctr")
-
-_pool = ThreadPoolExecutor(max_workers=64, thread_name_prefix="ssh")
-_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,13 +86,18 @@ class _Arrivals:
         self._loop = loop
         self._lock = threading.Lock()
         self._chunks: deque[bytes] = deque()
+        self._size = 0
         self._is_waking = False
         self.arrived = asyncio.Event()
         self.is_closed = False
 
     def feed(self, data: bytes | str) -> None:
+        """Take what the host sent; more than it may send ends the connection (paramiko does not look)."""
         chunk = data.encode() if isinstance(data, str) else data
         with self._lock:
+            self._size += len(chunk)
+            if self._size > 2 * WINDOW_BYTES:
+                raise paramiko.SSHException("the host sent more than its window")
             self._chunks.append(chunk)
         self._wake()
 
@@ -120,6 +120,8 @@ class _Arrivals:
             if size > READ_BYTES:
                 self._chunks.appendleft(taken[0][READ_BYTES:])
                 taken[0] = taken[0][:READ_BYTES]
+                size = READ_BYTES
+            self._size -= size
         return b"".join(taken)
 
     def _wake(self) -> None:
@@ -140,7 +142,7 @@ class _Arrivals:
         return b""
 
     def __len__(self) -> int:
-        return sum(map(len, self._chunks))
+        return self._size
 
 
 class SshTarget:
@@ -155,10 +157,12 @@ class SshTarget:
 
     async def read(self, timeout: float | None = None) -> bytes | None:  # noqa: ASYNC109 see Target
         while True:
+            # Asked before taking: what arrives in between, together with the end, must not be lost.
+            is_closed = self._arrivals.is_closed
             if data := self._arrivals.take():
                 await self._acknowledge(len(data))
                 return data
-            if self._arrivals.is_closed:
+            if is_closed:
                 return b""
             if timeout is None:
                 await self._arrivals.arrived.wait()
@@ -173,7 +177,7 @@ class SshTarget:
         if len(data) <= DIRECT_BYTES and self._channel.out_window_size >= len(data) and self._sends_at_once():
             self._send(data)
             return
-        await _in_pool(self._send, data)
+        await wait_for_host(self._send, data)
 
     async def resize(self, cols: int, rows: int) -> None:
         def send() -> None:
@@ -183,11 +187,11 @@ class SshTarget:
         if self._sends_at_once():
             send()
         else:
-            await _in_pool(send)
+            await wait_for_host(send)
 
     async def wait_exit(self) -> ExitInfo | None:
         # OpenSSH sends the status right after the end of output.
-        await _in_pool(self._channel.status_event.wait, 2.0)
+        await wait_for_host(self._channel.status_event.wait, 2.0)
         signal: str | None = getattr(self._channel, "bastion_exit_signal", None)
         if signal:
             return ExitInfo(signal=signal)
@@ -195,7 +199,9 @@ class SshTarget:
         return ExitInfo(status=self._channel.exit_status) if self._channel.exit_status >= 0 else None
 
     async def close(self) -> None:
-        await _in_pool(_close, self._transport)
+        # Here already, not in a thread: it also frees the threads that wait for this host.
+        _shut_down(self._transport)
+        await let_go(_close, self._transport)
 
     def _send(self, data: bytes) -> None:
         # A connection that is lost ends the output too, and that ends the session.
@@ -223,7 +229,7 @@ class SshTarget:
         if self._sends_at_once():
             send()
         else:
-            await _in_pool(send)
+            await wait_for_host(send)
 
 
 async def open_shell(route: SshRoute, secret: LoginSecret, *, cols: int, rows: int) -> SshTarget:
@@ -231,13 +237,8 @@ async def open_shell(route: SshRoute, secret: LoginSecret, *, cols: int, rows: i
 
     No credential leaves before the host key is known to be a pinned one.
     """
-    loop = asyncio.get_running_loop()
-    opening = loop.run_in_executor(_pool, _open_shell, route, secret, cols, rows, _Arrivals(loop))
-    try:
-        return await asyncio.shield(opening)
-    except asyncio.CancelledError:
-        opening.add_done_callback(_close_unwanted)
-        raise
+    arrivals = _Arrivals(asyncio.get_running_loop())
+    return await wait_for_host(_open_shell, route, secret, cols, rows, arrivals)
 
 
 def fetch_host_keys(destinations: Sequence[Destination], timeout: float) -> list[tuple[str, str]]:
@@ -274,13 +275,11 @@ def _open_shell(route: SshRoute, secret: LoginSecret, cols: int, rows: int, arri
         transport.sock.settimeout(KEEPALIVE_SECONDS)
         transport.set_keepalive(KEEPALIVE_SECONDS)
         return SshTarget(transport, channel, arrivals)
-    except TargetError:
+    except BaseException as error:
         if transport is not None:
             _close(transport)
-        raise
-    except (paramiko.SSHException, OSError, EOFError) as error:
-        if transport is not None:
-            _close(transport)
+        if not isinstance(error, paramiko.SSHException | OSError | EOFError):
+            raise
         raise NotSshError(f"The host ended the connection before a shell started ({type(error).__name__}).") from error
 
 
@@ -318,13 +317,12 @@ def _connect(destinations: Sequence[Destination], timeout: float) -> socket.sock
     """Connect to the first address that answers: exactly those that were checked, never a name resolved again."""
     deadline = time.monotonic() + timeout
     failure: OSError = OSError("no address")
-    for family, address in destinations:
-        connection = socket.socket(family, socket.SOCK_STREAM)
+    for number, (family, address) in enumerate(destinations):
+        # An address that does not answer leaves its share to those after it.
+        share = (deadline - time.monotonic()) / (len(destinations) - number)
         try:
-            connection.settimeout(max(0.1, deadline - time.monotonic()))
-            connection.connect(address)
+            connection = _dial(family, address, max(0.1, share))
         except OSError as error:
-            connection.close()
             failure = error
             continue
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -336,6 +334,17 @@ def _connect(destinations: Sequence[Destination], timeout: float) -> socket.sock
     if isinstance(failure, TimeoutError):
         raise ConnectTimedOutError(f"The host did not answer in {timeout:g} s.") from failure
     raise ConnectRefusedError(f"The host refused the connection ({failure.strerror or failure}).") from failure
+
+
+def _dial(family: socket.AddressFamily, address: SocketAddress, timeout: float) -> socket.socket:
+    connection = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        connection.settimeout(timeout)
+        connection.connect(address)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
 
 
 def _check_host_key(transport: paramiko.Transport, pins: frozenset[str]) -> None:
@@ -384,16 +393,11 @@ def _start_shell(
 
 
 def _close(transport: paramiko.Transport) -> None:
-    # Its thread sits in recv for up to KEEPALIVE_SECONDS unless the socket says that it is over.
-    with suppress(OSError):
-        transport.sock.shutdown(socket.SHUT_RDWR)
+    _shut_down(transport)
     transport.close()
 
 
-def _close_unwanted(opening: asyncio.Future[SshTarget]) -> None:
-    if not opening.cancelled() and opening.exception() is None:
-        _pool.submit(_close, opening.result()._transport)
-
-
-async def _in_pool(function: Callable[..., _T], *arguments: Any) -> _T:
-    return await asyncio.get_running_loop().run_in_executor(_pool, function, *arguments)
+def _shut_down(transport: paramiko.Transport) -> None:
+    """End the connection without waiting: its thread would sit in recv for up to KEEPALIVE_SECONDS."""
+    with suppress(OSError):
+        transport.sock.shutdown(socket.SHUT_RDWR)

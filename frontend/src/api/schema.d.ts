@@ -2570,6 +2570,8 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["SearchPage"];
+                    "text/csv": string;
+                    "application/jsonl": string;
                 };
             };
             /** @description What went wrong, and where. */
@@ -2829,6 +2831,8 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["SearchPage"];
+                    "text/csv": string;
+                    "application/jsonl": string;
                 };
             };
             /** @description What went wrong, and where. */
