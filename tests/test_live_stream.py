@@ -10,7 +10,7 @@ from redis.asyncio import Redis
 
 from audit.asciicast import decode_events, encode_event
 from audit.events import Output
-from audit.recording.stream import SessionStream, StreamPublisher, StreamReader, stream_key
+from audit.recording.stream import SessionStream, StreamEntry, StreamPublisher, StreamReader, stream_key
 
 
 async def test_what_is_published_while_publishing_is_neither_lost_nor_doubled(valkey: str) -> None:
@@ -28,7 +28,7 @@ async def test_what_is_published_while_publishing_is_neither_lost_nor_doubled(va
 
     async with Redis.from_url(valkey) as redis:
         reader = StreamReader(redis, session_id)
-        entries = []
+        entries: list[StreamEntry] = []
         while not entries or entries[-1].lines is not None:
             entries += await reader.read(1)
         assert 0 < await redis.ttl(stream_key(session_id)) <= 600
