@@ -13,6 +13,7 @@ from django.conf import settings
 
 # The terminal takes frames of at most 64 KiB and says so in words; this bound is where memory would be at stake.
 MAX_FRAME_BYTES = 2**20
+SEND_BUFFER_BYTES = 2**19
 PING_SECONDS = 20
 # Time that open sessions have to be sealed in after SIGTERM.
 SHUTDOWN_SECONDS = 10
@@ -51,6 +52,9 @@ def listen(address: str, port: int) -> socket.socket:
     listener = socket.socket(family, kind, protocol)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        # Inherited by what it accepts. What the kernel holds for a browser that is gone must fit into what a session
+        # remembers for the browser that comes back (bastion/live/outlet.py).
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
         listener.bind(where)
         listener.listen(2048)
     except OSError:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import socket
+import time
+from contextlib import suppress
+from pathlib import Path
 from uuid import uuid4
 
 from django.contrib.auth.models import User
 from pytest_django import Settings
+from websockets.sync.client import connect
 
 from audit.models import Session
 from hosts.models import Grant, Host
 from tests.conftest import give, token_of
 from tests.polling import eventually
-from tests.terminal import open_terminal
+from tests.terminal import Terminal, open_terminal
 
 
 def test_a_person_who_comes_back_gets_exactly_what_was_missed(server: int, web_01: Host, bob: User) -> None:
@@ -97,3 +102,35 @@ def test_a_person_who_leaves_for_good_ends_the_session_at_once(server: int, web_
 
     session = eventually(lambda: Session.objects.get(pk=session_id, state=Session.State.SEALED))
     assert session.end_reason == "closed"
+
+
+def test_a_socket_that_was_replaced_types_to_nobody_and_slows_nobody(
+    server: int, web_01: Host, bob: User, tmp_path: Path
+) -> None:
+    """The old browser stops reading in the middle of a flood, as a laptop does whose network is gone."""
+    give(bob, web_01, "connect")
+    token = token_of(bob)
+    uri = f"ws://127.0.0.1:{server}/ws/hosts/{web_01.pk}/terminal/"
+    headers = {"Authorization": f"Bearer {token}"}
+    connection = socket.create_connection(("127.0.0.1", server))
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+
+    with connect(
+        uri, sock=connection, additional_headers=headers, compression=None, max_queue=1, close_timeout=1
+    ) as stuck:
+        old = Terminal(stuck)
+        session_id = old.wait_ready()
+        old.type("yes\r")
+        eventually(lambda: Session.objects.get(pk=session_id, state=Session.State.LIVE))
+        old.wait_for("y\r\ny\r\n")
+        time.sleep(1)
+        with open_terminal(server, web_01.pk, token, query=f"session={session_id}&after={len(old.shown)}") as new:
+            new.wait_ready()
+            stuck.send(f"\x03touch {tmp_path}/typed-by-the-old-one\r".encode())
+            new.type(f"\x03touch {tmp_path}/typed-by-the-new-one\r")
+            deadline = time.monotonic() + 20
+            while not (tmp_path / "typed-by-the-new-one").exists() and time.monotonic() < deadline:
+                with suppress(TimeoutError):
+                    assert new.read_one(0.2), f"the new socket was closed with {new.close_code}"
+            assert (tmp_path / "typed-by-the-new-one").exists()
+            assert not (tmp_path / "typed-by-the-old-one").exists()

@@ -13,6 +13,7 @@ from typing import Final, Literal
 
 from audit.indexing.observations import Finish, Keys, Observation, Rest, Submission
 from audit.indexing.prompts import Prompts, guess, is_continuation, is_doubtful, learn, style_of
+from audit.indexing.rows import as_typed, joined, without_prefix, without_right_prompt, without_stale_text
 from audit.indexing.shell_syntax import is_incomplete, starts_shell
 
 Overall = Literal["marked", "learned", "guessed", "not_found"]
@@ -209,15 +210,23 @@ class _Reader:
             return submission.command
         rest = self._rest if submission.anchored else None
         if self._goes_on and rest is not None and submission.lines:
-            return _without_prefix(submission.lines[-1], rest.before)
+            return without_prefix(submission.lines[-1], rest.before)
         for first in range(len(submission.lines) - 1, -1, -1):
             length = self._prompt_length(submission.lines[first], rest)
             if length is not None:
-                lines = [submission.lines[first], *submission.lines[first + 1 :]]
-                if rest is not None and self._prompts.is_prompt(rest):
-                    lines[0] = _without_right_prompt(lines[0], rest.after)
-                return _joined(lines[0][length:], lines[1:], length, submission.cols)
+                return self._text_behind(length, submission, first, rest)
         return None
+
+    def _text_behind(self, length: int, submission: Submission, first: int, rest: Rest | None) -> str:
+        """Return what was submitted behind a prompt of `length` characters in line `first`."""
+        line, others = submission.lines[first], submission.lines[first + 1 :]
+        if rest is None or not self._prompts.is_prompt(rest):
+            return joined(line[length:], others, length, submission.cols)
+        if not others and length >= len(rest.before.rstrip()):
+            line = without_stale_text(line, rest, submission.col)
+        line = without_right_prompt(line, rest.after)
+        text = joined(line[length:], others, length, submission.cols)
+        return as_typed(text, submission.typed, rest.before[length:])
 
     def _prompt_length(self, line: str, rest: Rest | None) -> int | None:
         if rest is not None and line.startswith(rest.before.rstrip()):
@@ -233,31 +242,3 @@ class _Reader:
         confidence = _GUESSED if self._is_guess else _CONFIDENCE.get(submission.how, _LEARNED)
         source = "screen" if submission.enters else "screen-only"
         return FoundCommand(submission.t, None, text, source, confidence)
-
-
-def _without_prefix(line: str, prefix: str) -> str:
-    return line[len(prefix) :] if line.startswith(prefix.rstrip()) else line
-
-
-def _joined(first: str, others: Sequence[str], indent: int, cols: int) -> str:
-    """Join the rows of a line that was edited over several: full rows go on, others end."""
-    text, is_full = first.rstrip(), len(first) >= cols
-    for line in others:
-        plain = line[indent:] if line[:indent].isspace() else line
-        text += plain.rstrip() if is_full else "\n" + plain.rstrip()
-        is_full = len(line) >= cols
-    return text
-
-
-def _without_right_prompt(line: str, right: str) -> str:
-    """Cut off what stood at the right edge before anything was typed; clocks and durations in it may have changed."""
-    if not right:
-        return line
-    stripped = line.rstrip()
-    tail = stripped[-len(right) :]
-    if style_of(tail) == style_of(right) and stripped[: -len(tail)].endswith(" "):
-        return stripped[: -len(tail)].rstrip()
-    head, gap, tail = stripped.rpartition("   ")
-    if gap and tail.split()[-1:] == right.split()[-1:]:
-        return head.rstrip()
-    return line

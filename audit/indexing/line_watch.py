@@ -10,6 +10,7 @@ from typing import Any, Final
 from audit.indexing.observations import How, Observation, Rest, Submission
 from audit.indexing.prompts import TELLING, looks_like_prompt
 from audit.indexing.screen import Screen
+from audit.indexing.typed_line import TypedLine
 
 # A line that is being edited is looked at over so many rows, and a text over so many characters.
 MAX_ROWS: Final = 60
@@ -41,10 +42,13 @@ class LineWatch:
         # Keys since the last submission.
         self.enters = 0
         self.interrupted = False
+        self.typed = TypedLine()
         # The command line, if the shell itself told it.
         self.told: str | None = None
         self._screen = screen
         self._editing: _Editing | None = None
+        # The line was typed at before the window changed its size.
+        self._is_begun = False
         # The line at the first and at the last line feed, for shells that say only later that it was a submission.
         self._at_first_feed: Submission | None = None
         self._at_last_feed: Submission | None = None
@@ -59,6 +63,12 @@ class LineWatch:
 
     def forget_line(self) -> None:
         """Give up the line that is being edited: the screen is another one."""
+        self._editing = None
+        self._is_begun = False
+
+    def lose_place(self) -> None:
+        """Give up where the line is: the window has another size, and the shell draws its line again."""
+        self._is_begun = self._is_begun or (self._editing is not None and self._editing.steps > 0)
         self._editing = None
 
     def forget_feeds(self) -> None:
@@ -77,12 +87,16 @@ class LineWatch:
         row = self._cursor_row()
         if self._is_next_step(row, before, how) or (only_likely and not looks_like_prompt(before)):
             return False
-        self._editing = _Editing(row, before, before, is_asked_for=how in {"paste", "mark"})
-        self.interrupted = False
-        if len(before.strip()) >= TELLING and before not in self._recent:
-            self._recent.append(before)
         after_col = len(before) + len(after) - len(after.lstrip())
-        self.found.append(Rest(t, how, row, before[:MAX_TEXT], after.strip()[:MAX_TEXT], after_col))
+        is_asked_for = how in {"paste", "mark"}
+        prompt = self.typed.rest(before, is_asked_for=is_asked_for)
+        self._editing = _Editing(row, prompt, before, is_asked_for=is_asked_for)
+        self.interrupted = False
+        if len(prompt.strip()) >= TELLING and prompt not in self._recent:
+            self._recent.append(prompt)
+        self.found.append(
+            Rest(t, how, row, prompt[:MAX_TEXT], after.strip()[:MAX_TEXT], after_col, is_begun=self._is_begun)
+        )
         return True
 
     def _is_next_step(self, row: int, before: str, how: How) -> bool:
@@ -168,11 +182,14 @@ class LineWatch:
             enters=self.enters,
             interrupted=self.interrupted,
             anchored=editing is not None,
+            col=len(self._screen.around_cursor()[0]),
         )
 
     def _add(self, submission: Submission) -> None:
-        self.found.append(replace(submission, command=self.told))
+        typed = self.typed.take()
+        self.found.append(replace(submission, command=self.told, typed=typed if submission.anchored else None))
         self._editing = self.told = None
+        self._is_begun = False
         self.forget_feeds()
         self._submitted_row = submission.row
         self.enters, self.interrupted = 0, False
@@ -212,7 +229,9 @@ class LineWatch:
         return {
             "enters": self.enters,
             "interrupted": self.interrupted,
+            "typed": self.typed.state(),
             "told": self.told,
+            "is_begun": self._is_begun,
             "editing": asdict(self._editing) if self._editing else None,
             "first_feed": asdict(self._at_first_feed) if self._at_first_feed else None,
             "last_feed": asdict(self._at_last_feed) if self._at_last_feed else None,
@@ -222,6 +241,8 @@ class LineWatch:
 
     def restore_state(self, state: dict[str, Any]) -> None:
         self.enters, self.interrupted, self.told = state["enters"], state["interrupted"], state["told"]
+        self.typed.restore_state(state["typed"])
+        self._is_begun = state["is_begun"]
         self._editing = _Editing(**state["editing"]) if state["editing"] else None
         self._at_first_feed = _submission_of(state["first_feed"])
         self._at_last_feed = _submission_of(state["last_feed"])

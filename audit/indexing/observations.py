@@ -16,7 +16,8 @@ class Rest:
     `how` says what makes it believable: something short that follows, a pause, a first key, bracketed paste being
     switched on, a shell's mark.
     `after` is the text on the same row right of the cursor (a right prompt), which begins at column `after_col`.
-    Rows are counted over all that ever scrolled off.
+    Rows are counted over all that ever scrolled off. `is_begun` is whether the line had been typed at already, before
+    the window changed its size.
     """
 
     t: float
@@ -25,6 +26,7 @@ class Rest:
     before: str
     after: str
     after_col: int
+    is_begun: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +36,8 @@ class Submission:
     `lines` are the rows from the last resting place's row down to the cursor's, wrapped rows joined. `steps` counts
     how often the text grew after the rest. `enters` counts Enter keys since the submission before (always 0 when keys
     are not recorded); `interrupted` is whether Ctrl-C was pressed since the rest.
-    `command` is the command's text if the shell itself told it.
+    `command` is the command's text if the shell itself told it. `typed` is the line as it was typed, if the keys tell
+    that for certain; `col` is how many characters stood before the cursor in its row.
     """
 
     t: float
@@ -47,6 +50,8 @@ class Submission:
     interrupted: bool
     anchored: bool
     command: str | None = None
+    typed: str | None = None
+    col: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,6 +89,7 @@ class Observer:
                 self._settle("key")
                 # Nobody knows what it was; it may well have ended with Enter.
                 self._line.enters += 1
+                self._line.typed.hide()
             case Resize():
                 self._resize(event)
             case Marker() | Exit():
@@ -146,12 +147,13 @@ class Observer:
             self._state.has_keys = True
             self._line.found.append(Keys(t))
         self._line.enters += enters
+        self._line.typed.add(typed)
         self._line.interrupted = is_interrupt(typed)
 
     def _resize(self, event: Resize) -> None:
         self._scrolled(event.t, self.screen.resize(event.cols, event.rows))
-        # Lines are wrapped anew: rows have other numbers, and shells draw their prompt again.
-        self._line.forget_line()
+        # Lines are wrapped anew, so rows have other numbers.
+        self._line.lose_place()
 
     def _settle(self, how: How, *, only_likely: bool = False) -> None:
         state = self._state

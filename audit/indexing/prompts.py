@@ -123,7 +123,12 @@ class Prompts:
         return None
 
     def length_at(self, rest: Rest) -> int | None:
-        """Return how many characters before the cursor are a prompt and what an unfinished line left before it."""
+        """Return how many characters before the cursor are a prompt and what an unfinished line left before it.
+
+        A shell that reads an Enter pressed ahead of its prompt prints the prompt twice in a row.
+        """
+        if any(len(text) and rest.before == text * (len(rest.before) // len(text)) for text in self.texts):
+            return len(rest.before)
         length = self.length_in(rest.before)
         if length is not None:
             return length
@@ -217,6 +222,11 @@ def _accepted(scores: Mapping[str, float], evidence: Mapping[str, _Evidence]) ->
         if score >= ENOUGH and fresh:
             styles[style] = score
             texts |= fresh
+    texts -= {
+        text
+        for text in texts
+        if not looks_like_prompt(text) and _is_prompt_and_more(text, set(filter(looks_like_prompt, texts)))
+    }
     return Prompts(styles, tuple(sorted(texts, key=lambda text: (-len(text), text))))
 
 

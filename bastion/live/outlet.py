@@ -9,8 +9,9 @@ from contextlib import suppress
 from bastion.live.endings import ATTACHED_ELSEWHERE, CANNOT_RESUME, EndedError, Ending
 from bastion.live.wire import MAX_FRAME_BYTES
 
-# Output that a person can be given again after a lost connection.
-MEMORY_BYTES = 2**20
+# Output that a person can be given again after a lost connection: more than the kernel may hold for a browser that does
+# not read (bastion/web.py, SEND_BUFFER_BYTES, which Linux doubles).
+MEMORY_BYTES = 2**21
 # A short message to somebody who does not read is not worth waiting for.
 TELL_SECONDS = 1.0
 
