@@ -89,8 +89,8 @@ class LineWatch:
             return False
         after_col = len(before) + len(after) - len(after.lstrip())
         is_asked_for = how in {"paste", "mark"}
-        prompt = self.typed.rest(before, is_asked_for=is_asked_for)
-        self._editing = _Editing(row, prompt, before, is_asked_for=is_asked_for)
+        prompt = self.typed.rest(before, self._text_at(row - 1), is_asked_for=is_asked_for)
+        self._editing = _Editing(row, prompt, before, is_asked_for, steps=int(prompt != before))
         self.interrupted = False
         if len(prompt.strip()) >= TELLING and prompt not in self._recent:
             self._recent.append(prompt)

@@ -222,11 +222,8 @@ def _accepted(scores: Mapping[str, float], evidence: Mapping[str, _Evidence]) ->
         if score >= ENOUGH and fresh:
             styles[style] = score
             texts |= fresh
-    texts -= {
-        text
-        for text in texts
-        if not looks_like_prompt(text) and _is_prompt_and_more(text, set(filter(looks_like_prompt, texts)))
-    }
+    likely = set(filter(looks_like_prompt, texts))
+    texts = likely | {text for text in texts - likely if not _is_prompt_and_more(text, likely)}
     return Prompts(styles, tuple(sorted(texts, key=lambda text: (-len(text), text))))
 
 

@@ -38,11 +38,12 @@ class TypedLine:
         """Take note of input that is not known."""
         self._text = None
 
-    def rest(self, before: str, *, is_asked_for: bool) -> str:
+    def rest(self, before: str, above: str, *, is_asked_for: bool) -> str:
         """Return what stands before the cursor at a fresh rest, without what was typed before the rest.
 
         Keys pressed before a prompt came may have been for the program that ran: they count only where they are seen.
-        Line editors (`is_asked_for`) show them behind the prompt; without one the terminal showed them before it.
+        Line editors (`is_asked_for`) show them behind the prompt; without one the terminal showed them before it, or in
+        the row `above`.
         """
         self._entered = []
         ahead = self._text
@@ -53,7 +54,7 @@ class TypedLine:
         if shown:
             self._text = shown if ahead.endswith(shown) else None
             return before[: -len(shown)]
-        if is_asked_for or not _is_shown_before_prompt(before, ahead):
+        if is_asked_for or not _is_shown_before_prompt(before, above, ahead):
             self._text = None
         return before
 
@@ -79,6 +80,9 @@ def _shown_behind_prompt(before: str, ahead: str) -> str:
     return ""
 
 
-def _is_shown_before_prompt(before: str, ahead: str) -> bool:
+def _is_shown_before_prompt(before: str, above: str, ahead: str) -> bool:
+    # A single character in a row of its own is rather the answer to a question.
+    if len(above) > 1 and ahead.startswith(above):
+        return True
     lengths = range(min(len(ahead), len(before), _AHEAD), 0, -1)
     return any(before.startswith(ahead[:length]) and looks_like_prompt(before[length:]) for length in lengths)
