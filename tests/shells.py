@@ -64,6 +64,12 @@ class Shell:
         if not is_last:
             self.settle()
 
+    def interrupt(self) -> None:
+        """Press Ctrl-C and wait for the prompt."""
+        self._output = ""
+        self._send(CTRL_C)
+        self.wait_for(self.prompt)
+
     def press_ahead(self, text: str) -> None:
         """Press the keys of a text without waiting."""
         for key in text:

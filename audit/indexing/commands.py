@@ -13,7 +13,14 @@ from typing import Final, Literal
 
 from audit.indexing.observations import Finish, Keys, Observation, Rest, Submission
 from audit.indexing.prompts import Prompts, guess, is_continuation, is_doubtful, learn, style_of
-from audit.indexing.rows import as_typed, joined, without_prefix, without_right_prompt, without_stale_text
+from audit.indexing.rows import (
+    as_typed,
+    is_typed_ahead,
+    joined,
+    without_prefix,
+    without_right_prompt,
+    without_stale_text,
+)
 from audit.indexing.shell_syntax import is_incomplete, starts_shell
 
 Overall = Literal["marked", "learned", "guessed", "not_found"]
@@ -220,12 +227,14 @@ class _Reader:
     def _text_behind(self, length: int, submission: Submission, first: int, rest: Rest | None) -> str:
         """Return what was submitted behind a prompt of `length` characters in line `first`."""
         line, others = submission.lines[first], submission.lines[first + 1 :]
-        if rest is None or not self._prompts.is_prompt(rest):
-            return joined(line[length:], others, length, submission.cols)
-        if not others and length >= len(rest.before.rstrip()):
-            line = without_stale_text(line, rest, submission.col)
-        line = without_right_prompt(line, rest.after)
+        is_at_prompt = rest is not None and self._prompts.is_prompt(rest)
+        if rest is not None and is_at_prompt:
+            if not others and length >= len(rest.before.rstrip()):
+                line = without_stale_text(line, rest, submission.col)
+            line = without_right_prompt(line, rest)
         text = joined(line[length:], others, length, submission.cols)
+        if rest is None or not (is_at_prompt or is_typed_ahead(rest, submission)):
+            return text
         return as_typed(text, submission.typed, rest.before[length:])
 
     def _prompt_length(self, line: str, rest: Rest | None) -> int | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from audit.indexing.observations import Rest
+from audit.indexing.observations import Rest, Submission
 from audit.indexing.prompts import looks_like_prompt, style_of
 
 # Line editors close what was opened.
@@ -25,9 +25,10 @@ def joined(first: str, others: Sequence[str], indent: int, cols: int) -> str:
     return text
 
 
-def without_right_prompt(line: str, right: str) -> str:
+def without_right_prompt(line: str, rest: Rest) -> str:
     """Cut off what stood at the right edge before anything was typed; clocks and durations in it may have changed."""
-    if not right:
+    right = rest.after
+    if not right or _is_in_line(rest):
         return line
     stripped = line.rstrip()
     tail = stripped[-len(right) :]
@@ -43,12 +44,22 @@ def without_stale_text(line: str, rest: Rest, col: int) -> str:
     """Cut off what still stands where it stood when the cursor came to rest; what is left of `col` was typed."""
     at_rest = rest.before.ljust(rest.after_col) + rest.after
     stripped = line.rstrip()
-    if not rest.after or rest.is_begun or len(stripped) != len(at_rest):
+    if not rest.after or _is_in_line(rest) or len(stripped) != len(at_rest):
         return line
     end, typed = len(stripped), max(col, len(rest.before))
     while end > typed and stripped[end - 1] == at_rest[end - 1]:
         end -= 1
     return stripped[:end]
+
+
+def _is_in_line(rest: Rest) -> bool:
+    """Whether what stands right of the cursor belongs to the line, which was drawn again around the cursor."""
+    return rest.is_begun and rest.after_col <= len(rest.before) + 1
+
+
+def is_typed_ahead(rest: Rest, submission: Submission) -> bool:
+    """Whether the cursor rested behind the keys of this line, before the prompt came."""
+    return submission.typed is not None and submission.typed.startswith(rest.before)
 
 
 def as_typed(text: str, typed: str | None, filled: str) -> str:

@@ -50,6 +50,9 @@ class TypedLine:
         if ahead is None or not ahead.strip():
             self._text = ahead and ""
             return before
+        if before.strip() == ahead.strip():
+            # The terminal shows the keys themselves, while a program runs.
+            return before
         shown = _shown_behind_prompt(before, ahead)
         if shown:
             self._text = shown if ahead.endswith(shown) else None
