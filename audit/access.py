@@ -38,7 +38,8 @@ def visible_sessions(login: Login) -> QuerySet[Session]:
     """Sessions that `login` may list, replay, export and search."""
     own = Q(user_id=login.user.pk, host_id__in=_ids(hosts_allowing(login, Action.VIEW_OWN)))
     audited = Q(host_id__in=_ids(hosts_allowing(login, Action.AUDIT)))
-    return Session.objects.filter(own | audited)
+    # What the indexer carries along can be large, and is nothing that anybody looks at.
+    return Session.objects.filter(own | audited).defer("index_state")
 
 
 def visible_commands(login: Login) -> QuerySet[Command]:

@@ -7,72 +7,14 @@ from collections.abc import Iterable
 
 import pytest
 
-from audit.asciicast import Header
-from audit.events import Event, HiddenInput, Input, Output, Resize
-from audit.indexing.commands import Findings, derive
-from audit.indexing.extraction import extract
+from audit.events import Event
+from audit.indexing.commands import derive
 from audit.indexing.observations import Observation, pack, unpack
 from audit.indexing.observe import Observer
 from audit.indexing.prompts import is_continuation, looks_like_prompt, style_of
 from audit.indexing.screen import Screen
 from audit.indexing.shell_syntax import is_incomplete, starts_shell
-
-PROMPT = "me@box:~$ "
-ON, OFF = "\x1b[?2004h", "\x1b[?2004l"
-
-
-class Recording:
-    """Events of somebody at a shell. A pause is a person thinking."""
-
-    def __init__(self) -> None:
-        self.events: list[Event] = []
-        self.t = 0.0
-
-    def prints(self, *texts: str, pause: float = 0.5) -> Recording:
-        for text in texts:
-            self.events.append(Output(round(self.t, 3), text))
-            self.t += 0.01
-        self.t += pause
-        return self
-
-    def types(self, text: str, enter: str = "\r\n") -> Recording:
-        for char in text:
-            self.events.append(Output(round(self.t, 3), char))
-            self.t += 0.1
-        return self.prints(enter, pause=0)
-
-    def presses(self, key: str) -> Recording:
-        self.events.append(Input(round(self.t, 3), key))
-        self.t += 0.01
-        return self
-
-    def enters(self, keys: str, echo: str | None = None, enter: str = "\r\n") -> Recording:
-        """Type keys one by one and Enter, with the keys recorded; the terminal shows them, or `echo` instead."""
-        for position, key in enumerate(keys):
-            self.presses(key).prints(key if echo is None else echo[position : position + 1], pause=0.1)
-        return self.presses("\r").prints(enter, pause=0)
-
-    def resizes(self, cols: int, rows: int) -> Recording:
-        self.events.append(Resize(round(self.t, 3), cols, rows))
-        return self
-
-    def without_keys(self) -> Recording:
-        self.events = [event for event in self.events if not isinstance(event, Input | HiddenInput)]
-        return self
-
-    def found(self, cols: int = 80, rows: int = 24) -> Findings:
-        return extract(Header(cols=cols, rows=rows), self.events)
-
-    def commands(self, cols: int = 80) -> list[str]:
-        return [found.command for found in self.found(cols).commands]
-
-
-def at_prompt(*commands: str, prompt: str = PROMPT) -> Recording:
-    recording = Recording()
-    for command in commands:
-        recording.prints(prompt).types(command)
-    return recording.prints(prompt)
-
+from tests.scripted import OFF, ON, PROMPT, Recording, at_prompt
 
 # Prompts
 
@@ -230,105 +172,6 @@ def test_a_window_that_changes_its_size_does_not_confuse() -> None:
     assert recording.commands() == ["ls", "pwd", "id"]
 
 
-# What was there before anything was typed
-
-
-def over_an_old_row(old: str, command: str) -> Recording:
-    """A prompt that is printed over an old row of the main screen, which came back after the window was resized."""
-    recording = Recording().prints(PROMPT).enters("id").prints(PROMPT).enters("vim")
-    recording.prints(f"{old}\r\x1b[?1049h\x1b[2Jtext").presses("q").resizes(100, 30).prints(f"\x1b[?1049l{PROMPT}")
-    return recording.enters(command)
-
-
-@pytest.mark.parametrize("old", ["/usr/bin/env -S cat < /etc/services", "me@box:~$ ls -lc . /etc/services", "x" * 60])
-@pytest.mark.parametrize("command", ["exit 0", "ls", "cat s"])
-def test_an_old_text_right_of_the_prompt_was_not_typed(old: str, command: str) -> None:
-    recording = over_an_old_row(old, command)
-    assert recording.commands(cols=100) == ["id", "vim", command]
-    assert recording.without_keys().commands(cols=100) == ["id", "vim", command]
-
-
-def test_a_line_that_is_drawn_again_with_the_cursor_in_it_is_whole() -> None:
-    recording = at_prompt("ls", "pwd").prints(*"echo hello", pause=0.2).prints("\x1b[5D", pause=0.2).resizes(70, 24)
-    recording.prints(f"\r\x1b[K{PROMPT}echo hello\x1b[5D").prints("\r\n", pause=0)
-    assert recording.commands() == ["ls", "pwd", "echo hello"]
-
-
-# What the keys tell
-
-
-def at_keys(prompt: str = PROMPT) -> Recording:
-    """A session with its keys at its third prompt."""
-    return Recording().prints(prompt).enters("ls").prints(prompt).enters("pwd").prints(prompt)
-
-
-def test_a_prompt_printed_twice_in_a_row_is_a_prompt() -> None:
-    recording = at_prompt("ls", "pwd", prompt="box$ ").types("echo never^C").prints("box$ box$ ").types("sleep 30")
-    assert recording.commands() == ["ls", "pwd", "sleep 30"]
-
-
-def test_what_is_printed_between_the_prompt_and_the_line_was_not_typed() -> None:
-    recording = at_keys().prints("[1]+ Done: make ").enters("git log").prints(PROMPT)
-    assert recording.commands() == ["ls", "pwd", "git log"]
-
-
-def test_what_is_printed_behind_the_line_was_not_typed() -> None:
-    recording = at_keys().enters("git log", enter=" --oneline\r\n").prints(PROMPT)
-    assert recording.commands() == ["ls", "pwd", "git log"]
-
-
-@pytest.mark.parametrize("prompt", [PROMPT, "$ "])
-def test_a_key_that_a_line_editor_shows_behind_the_prompt_is_part_of_the_line(prompt: str) -> None:
-    recording = Recording().presses("s").prints(f"s\r{ON}{prompt}s").enters("eq 1 20 | tail", enter=f"\r\n{OFF}\r")
-    recording.prints(f"{ON}{prompt}").enters("id", enter=f"\r\n{OFF}\r").prints(f"{ON}{prompt}")
-    assert recording.commands() == ["seq 1 20 | tail", "id"]
-    assert recording.without_keys().commands() == ["seq 1 20 | tail", "id"]
-
-
-@pytest.mark.parametrize("shown", ["se{}", "se\r\n{}"])
-def test_keys_that_the_terminal_shows_before_the_prompt_are_part_of_the_line(shown: str) -> None:
-    recording = at_keys("box$ ").enters("true").presses("s").prints("s", pause=0).presses("e")
-    recording.prints(shown.removeprefix("s").format("box$ ")).enters("q 1 20").prints("box$ ")
-    assert recording.commands() == ["ls", "pwd", "true", "seq 1 20"]
-
-
-def test_a_key_for_the_program_that_ran_is_no_part_of_the_line() -> None:
-    pager = at_keys().enters("less x").prints("page\r\n:").presses("q").prints(f"\r\x1b[K{PROMPT}").enters("ls -l")
-    assert pager.prints(PROMPT).commands() == ["ls", "pwd", "less x", "ls -l"]
-    question = at_keys().enters("ask").prints("Continue? ").presses("y").prints("y\r\n", PROMPT).enters("ls -l")
-    assert question.prints(PROMPT).commands() == ["ls", "pwd", "ask", "ls -l"]
-
-
-@pytest.mark.parametrize("key", ["\x7f", "\t", "\x1b[A", "\x15", "\x12"])
-def test_keys_that_edit_leave_the_line_to_the_screen(key: str) -> None:
-    recording = at_keys().presses(key).prints("git ", pause=0.2).enters("log -p")
-    assert recording.prints(PROMPT).commands() == ["ls", "pwd", "git log -p"]
-
-
-def test_a_hidden_input_leaves_the_line_to_the_screen() -> None:
-    recording = at_keys()
-    recording.events.append(HiddenInput(recording.t, 3))
-    recording.prints("git ", pause=0.2).enters("log -p").prints(PROMPT)
-    assert recording.commands() == ["ls", "pwd", "git log -p"]
-
-
-def test_a_line_that_the_shell_put_there_is_whole() -> None:
-    recording = at_keys().enters("!!").prints(f"{PROMPT}git log").enters(" -p now").prints(PROMPT)
-    assert recording.commands()[-1] == "git log -p now"
-
-
-@pytest.mark.parametrize(("typed", "ran"), [("g", "git"), ("l", "ls -l"), ("echo (a", "echo (a)")])
-def test_what_a_line_editor_writes_out_is_run(typed: str, ran: str) -> None:
-    recording = at_keys().enters(typed, enter=f"\r\x1b[K{PROMPT}{ran}\r\n").prints(PROMPT)
-    assert recording.commands() == ["ls", "pwd", ran]
-
-
-def test_lines_that_go_on_are_left_to_the_screen() -> None:
-    recording = at_keys().enters("cat <<E").prints("> ").enters("one two", echo="one three"[:7])
-    recording.prints("> ").enters("E").prints(PROMPT)
-    assert recording.commands() == ["ls", "pwd", "cat <<E\none thr\nE"]
-
-
 # Shells that say more
 
 
@@ -409,6 +252,8 @@ def observed(events: Iterable[Event], cut_at: frozenset[int] = frozenset()) -> l
 def test_a_pass_that_is_cut_anywhere_sees_the_same() -> None:
     recording = at_prompt("ls -la", "echo " + "word " * 30).prints(f"{ON}{PROMPT}").types("pwd", f"\r\n{OFF}\r")
     recording.prints(*marked("true", 0)).types("cat <<E").prints("> ").types("E")
+    recording.prints(PROMPT).enters("git log").presses("s").prints("s", PROMPT).types("ud").resizes(70, 24)
+    recording.prints(f"\r{PROMPT}sud").enters("o id").prints(PROMPT)
     whole = observed(recording.events)
     assert whole
     assert observed(recording.events, frozenset(range(len(recording.events)))) == whole

@@ -22,6 +22,7 @@ from audit.access import terminable_host_ids, visible_sessions
 from audit.api.exports import note_export
 from audit.api.views import AuditView, SessionView
 from audit.control import wake_sessions
+from audit.indexing.progress import with_progress
 from audit.models import Session
 from audit.sessions import request_end
 from audit.verify import Report, Verdict, verify_recording
@@ -47,6 +48,9 @@ class SessionSerializer(serializers.ModelSerializer[Session]):
     host = serializers.CharField(source="host_name")
     host_id = serializers.UUIDField()
     proof = serializers.SerializerMethodField()
+    indexed = serializers.BooleanField(
+        source="is_indexed", help_text="Whether the session is over and all its commands and text can be found."
+    )
     actions = serializers.SerializerMethodField(help_text="What the caller may do with the session now.")
 
     class Meta:
@@ -75,6 +79,7 @@ class SessionSerializer(serializers.ModelSerializer[Session]):
             "proof",
             "command_count",
             "commands_confidence",
+            "indexed",
             "actions",
         ]
         read_only_fields = fields
@@ -132,7 +137,7 @@ class Sessions(StreamedListMixin, AuditView, GenericViewSet[Any]):
     stream_name = "sessions"
 
     def get_queryset(self) -> QuerySet[Session]:
-        return visible_sessions(self.login).order_by("-started_at", "-id")
+        return with_progress(visible_sessions(self.login)).order_by("-started_at", "-id")
 
     def serialize_rows(self, rows: Sequence[Session]) -> Sequence[Mapping[str, Any]]:
         context = {**self.get_serializer_context(), "terminable_host_ids": terminable_host_ids(self.login)}

@@ -41,9 +41,9 @@ class TypedLine:
     def rest(self, before: str, above: str, *, is_asked_for: bool) -> str:
         """Return what stands before the cursor at a fresh rest, without what was typed before the rest.
 
-        Keys pressed before a prompt came may have been for the program that ran: they count only where they are seen.
-        Line editors (`is_asked_for`) show them behind the prompt; without one the terminal showed them before it, or in
-        the row `above`.
+        Keys pressed before a prompt came may have been for the program that ran: they count only where they are seen
+        behind the prompt, alone in its row before it, or, where no line editor (`is_asked_for`) would show them again,
+        in the row `above`.
         """
         self._entered = []
         ahead = self._text
@@ -57,7 +57,7 @@ class TypedLine:
         if shown:
             self._text = shown if ahead.endswith(shown) else None
             return before[: -len(shown)]
-        if is_asked_for or not _is_shown_before_prompt(before, above, ahead):
+        if not _is_shown_before_prompt(before, "" if is_asked_for else above, ahead):
             self._text = None
         return before
 

@@ -1343,6 +1343,8 @@ export interface components {
             readonly proof: components["schemas"]["ProofEnum"];
             readonly command_count: number;
             readonly commands_confidence: string;
+            /** @description Whether the session is over and all its commands and text can be found. */
+            indexed: boolean;
             /** @description What the caller may do with the session now. */
             readonly actions: components["schemas"]["ActionsEnum"][];
         };

@@ -1,11 +1,10 @@
-import { useQuery } from "@tanstack/react-query";
+import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { useParams } from "@tanstack/react-router";
 import { api } from "@/api/client";
 import { fetchAll } from "@/api/pages";
 import { isNotFound } from "@/api/problem";
 import type { Command, Session } from "@/api/types";
 import { useText } from "@/i18n/text";
-import { isRunning } from "@/sessions/length";
 import { NotFoundPage } from "@/shell/ErrorPages";
 import { ErrorAlert, LoadingRows } from "@/shell/Feedback";
 import { ReplayView } from "./ReplayView";
@@ -23,13 +22,15 @@ function SessionReplay({ id }: { id: string }) {
   const session = useQuery({
     queryKey: ["sessions", id],
     queryFn: ({ signal }) => api.get<Session>(`sessions/${encodeURIComponent(id)}/`, {}, signal),
-    refetchInterval: ({ state }) => (state.data && isUnfinished(state.data) ? refreshEvery : false),
+    refetchInterval: ({ state }) => (state.data && !state.data.indexed ? refreshEvery : false),
   });
   const commands = useQuery({
-    queryKey: ["sessions", id, "commands"],
+    // Once more when all are found: the last ones come after the end.
+    queryKey: ["sessions", id, "commands", session.data?.indexed],
+    placeholderData: keepPreviousData,
     queryFn: () => fetchAll<Command>(`sessions/${encodeURIComponent(id)}/commands/`),
     enabled: session.isSuccess,
-    refetchInterval: session.data && isRunning(session.data) ? 2 * refreshEvery : false,
+    refetchInterval: session.data && !session.data.indexed ? refreshEvery : false,
   });
   if (session.isError && !session.data) {
     if (isNotFound(session.error)) return <NotFoundPage />;
@@ -43,8 +44,4 @@ function SessionReplay({ id }: { id: string }) {
   }
   if (!session.data || commands.isPending) return <LoadingRows rows={10} height={36} />;
   return <ReplayView session={session.data} commands={commands.data ?? []} />;
-}
-
-function isUnfinished(session: Session): boolean {
-  return isRunning(session) || session.state === "ended";
 }

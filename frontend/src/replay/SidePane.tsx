@@ -30,7 +30,9 @@ export function SidePane({ session, commands, replay, finder, tab, setTab }: Sid
   const shown = setTab ? tab : own;
   const hint = isRunning(session)
     ? t("Commands of a running session appear about half a minute later.")
-    : t("The session ran none, or they could not be told from the rest of the screen.");
+    : session.indexed
+      ? t("The session ran none, or they could not be told from the rest of the screen.")
+      : t("They are being read from the recording.");
   return (
     <Tabs
       className={classes.side ?? ""}
