@@ -38,6 +38,8 @@ NOT_SIGNED_IN = 4001
 ACCESS_ENDED = 4003
 NO_SUCH_SESSION = 4004
 RETRY_SECONDS = 1.0
+# What an ended session's stream may still bring.
+LAST_EVENTS_SECONDS = 5.0
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
@@ -113,18 +115,30 @@ def _admit(scope: dict[str, Any]) -> tuple[Login, Joined]:
 
 
 async def _until_access_ends(login: Login, session_id: UUID) -> None:
-    """Raise WatchRefusedError as soon as the watcher may no longer see the session."""
+    """Raise WatchRefusedError as soon as the watcher may no longer see the session.
+
+    Returns some time after the session has ended: by then its stream has said so, unless its process died.
+    """
     seen_at = time.monotonic()
     while True:
         await asyncio.sleep(settings.RECHECK_SECONDS)
         try:
             async with asyncio.timeout(BLIND_SECONDS):
-                may_see = await ask_database(may_still_see, login, session_id)
+                may_see, is_running = await ask_database(_look, login, session_id)
             seen_at = time.monotonic()
         except (DbError, TimeoutError):
-            may_see = time.monotonic() - seen_at < BLIND_SECONDS
+            may_see, is_running = time.monotonic() - seen_at < BLIND_SECONDS, True
         if not may_see:
             raise WatchRefusedError(ACCESS_ENDED, "Your access ended.")
+        if not is_running:
+            await asyncio.sleep(LAST_EVENTS_SECONDS)
+            return
+
+
+def _look(login: Login, session_id: UUID) -> tuple[bool, bool]:
+    """Return whether the session may still be seen, and whether it runs."""
+    is_running = Session.objects.filter(pk=session_id, state__in=Session.RUNNING).exists()
+    return may_still_see(login, session_id), is_running
 
 
 async def _send_events(session_id: UUID, joined: Joined, send: Send) -> None:
