@@ -7,8 +7,10 @@ itself can be reached from this machine alone. sshd serves it where it can, else
 from __future__ import annotations
 
 import base64
+import grp
 import json
 import os
+import pty
 import pwd
 import shutil
 import socket
@@ -61,7 +63,7 @@ def make_plan() -> Plan:
     before = read_plan()
     port = before.port if before and _is_free(before.port) else _free_port()
     account = pwd.getpwuid(os.getuid())
-    sshd = find_sshd() if _lets_sshd_in(account) else ""
+    sshd = find_sshd() if _lets_sshd_in(account) and can_sshd_open_terminals() else ""
     plan = Plan(port=port, account=account.pw_name, sshd=sshd)
     if sshd:
         _write("sshd_config", sshd_config(plan))
@@ -82,6 +84,26 @@ def find_sshd() -> str:
         )
         or ""
     )
+
+
+def can_sshd_open_terminals() -> bool:
+    """Return whether an sshd of this user could give people a terminal.
+
+    sshd gives each terminal to the group `tty`. An ordinary user may not do that, and need not where the kernel has
+    done it already (devpts mounted with gid=5, as is usual, but not everywhere).
+    """
+    if os.geteuid() == 0:
+        return True
+    try:
+        group = grp.getgrnam("tty").gr_gid
+    except KeyError:
+        group = os.getgid()
+    leader, follower = pty.openpty()
+    try:
+        return os.fstat(follower).st_gid == group
+    finally:
+        os.close(leader)
+        os.close(follower)
 
 
 def sshd_config(plan: Plan) -> str:

@@ -11,7 +11,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.peers import require_program
+from bastion.demo_host import can_sshd_open_terminals
+from tests.peers import miss, require_program
 
 KEY_TYPES = ("ed25519", "rsa", "ecdsa")
 
@@ -50,9 +51,11 @@ def free_port() -> int:
     return port
 
 
-def start_sshd(directory: Path, *, more: str = "") -> SshServer:
+def start_sshd(directory: Path, *, more: str = "", pam: str = "no") -> SshServer:
     """Start sshd with its own keys in `directory`, believing the three client keys made there."""
     sshd = require_program("sshd")
+    if not can_sshd_open_terminals():
+        miss("only root's sshd can open terminals on this machine (devpts is mounted without gid=5)")
     require_program("ssh-keygen")
     directory.chmod(0o755)
     if os.geteuid() == 0:
@@ -77,7 +80,7 @@ def start_sshd(directory: Path, *, more: str = "") -> SshServer:
                 f"AuthorizedKeysFile {authorized}",
                 f"PidFile {directory / 'sshd.pid'}",
                 "StrictModes no",
-                "UsePAM no",
+                f"UsePAM {pam}",
                 "PermitRootLogin yes",
                 "PasswordAuthentication yes",
                 "PrintMotd no",
