@@ -85,6 +85,7 @@ def test_a_question_mark_lists_the_keys(page: Page, bob: User) -> None:
 def test_the_palette_finds_a_host_and_connects(page: Page, bob: User, web_host: Host) -> None:
     sign_in(page, "bob", PASSWORD)
     page.keyboard.press("Control+k")
+    expect(page.get_by_role("dialog").get_by_role("textbox")).to_be_focused()
     page.keyboard.type("web-0")
     page.get_by_role("dialog").get_by_text("web-01").click()
     expect(page).to_have_url(re.compile("/terminals"))
