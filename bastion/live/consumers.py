@@ -136,7 +136,9 @@ class TerminalSocket:
                 self._refuse(endings.BAD_FRAME.because(str(error)))
                 continue
             if isinstance(command, wire.Ping):
-                await self._send_text(wire.pong())
+                # A socket that is gone says so in the next message.
+                with suppress(OSError):
+                    await self._send_text(wire.pong())
             elif self._session is not None and not self._early:
                 if not self._session.obey_at_once(command):
                     await self._wait_for_room(self._session, command)

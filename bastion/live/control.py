@@ -52,10 +52,6 @@ async def _listen_once(registry: Registry) -> None:
 
 
 def _wake(registry: Registry, session_id: str | None) -> None:
-    if session_id is None:
-        for session in registry:
-            session.look_again()
-        return
     for session in registry:
-        if str(session.id) == session_id:
+        if session_id in {None, str(session.id)}:
             session.look_again()
