@@ -105,6 +105,9 @@ def test_favourites_come_first_and_are_kept(page: Page, bob: User, web_host: Hos
 
 def test_when_the_sign_in_ends_one_signs_in_again_where_one_is(page: Page, bob: User, web_host: Host) -> None:
     sign_in(page, "bob", PASSWORD)
+    # Without it, what the page is still asking for would lead to the sign-in page instead.
+    expect(page.get_by_role("button", name="web-01", exact=True)).to_be_visible()
+    page.wait_for_load_state("networkidle")
     WebSession.objects.all().delete()
     page.get_by_role("searchbox").fill("web")
     dialog = page.get_by_role("dialog", name="You are signed out")
