@@ -52,11 +52,18 @@ class Session(models.Model):
     output_bytes = models.BigIntegerField(default=0)
     events = models.BigIntegerField(default=0)
     has_gaps = models.BooleanField(default=False)
-    # The recording's 256-bit key, sealed by hosts.vault, row-bound.
-    sealed_key = models.BinaryField(editable=False)
-    # SHA-256 of the sealed manifest object; empty until sealed.
+    # [[from, until or null, words], …] in seconds: what was on the terminal then is not in the recording.
+    gaps = models.JSONField(default=list)
+    # SHA-256 of the stored manifest, a signed note; empty until sealed.
     manifest_sha256 = models.CharField(max_length=64, blank=True)
+    # Its keys, objects and everything derived were destroyed under a retention policy; the seal stays.
+    deleted_at = models.DateTimeField(null=True)
+    deleted_under = models.CharField(max_length=200, blank=True)
+    # Nothing is left of it; until then a deletion that was interrupted goes on (audit/retention/deletion.py).
+    destroyed_at = models.DateTimeField(null=True)
+    # Who has its directory while it is not sealed, and when that was last said, by the database's clock.
     node = models.CharField(max_length=255, blank=True)
+    heard_at = models.DateTimeField(null=True)
     client_address = models.CharField(max_length=64, blank=True)
     user_agent = models.CharField(max_length=300, blank=True)
     # Whether commands could be told: marked, learned, guessed, not_found; empty until indexed.
@@ -74,10 +81,38 @@ class Session(models.Model):
             models.Index(fields=["user", "-started_at"], name="session_by_user"),
             models.Index(fields=["host", "-started_at"], name="session_by_host"),
             models.Index(fields=["state", "-started_at"], name="session_by_state"),
+            models.Index(
+                fields=["deleted_at"],
+                condition=models.Q(deleted_at__isnull=False, destroyed_at__isnull=True),
+                name="session_being_deleted",
+            ),
         ]
 
     def __str__(self) -> str:
         return f"{self.user_name} on {self.host_name}, {self.started_at:%Y-%m-%d %H:%M}"
+
+
+class RecordingKey(models.Model):
+    """A 256-bit key of a recording, wrapped with age for those who may read it. Without `wrapped` it is destroyed.
+
+    A recording has one, and one more for each recovery, which cannot unwrap the keys before it.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    session = models.ForeignKey(Session, on_delete=models.CASCADE, related_name="keys")
+    ordinal = models.PositiveSmallIntegerField()
+    wrapped = models.BinaryField(null=True, editable=False)
+    # Hex SHA-256("bastion-key-v1" || key): says which key it was, and nothing about it.
+    commitment = models.CharField(max_length=64)
+    created_at = models.DateTimeField(auto_now_add=True)
+    destroyed_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["session", "ordinal"]
+        constraints = [models.UniqueConstraint(fields=["session", "ordinal"], name="recording_key_once")]
+
+    def __str__(self) -> str:
+        return f"{self.session_id}/key {self.ordinal}"
 
 
 class Segment(models.Model):
@@ -87,6 +122,8 @@ class Segment(models.Model):
     session = models.ForeignKey(Session, on_delete=models.CASCADE, related_name="segments")
     n = models.PositiveIntegerField()
     object_name = models.CharField(max_length=200)
+    # Which RecordingKey it is encrypted with.
+    key_ordinal = models.PositiveSmallIntegerField(default=0)
     # Hex SHA-256 of the stored object, of salt || asciicast bytes, and the chain up to here.
     object_sha256 = models.CharField(max_length=64)
     plain_sha256 = models.CharField(max_length=64)
@@ -107,8 +144,8 @@ class Segment(models.Model):
     markers = models.JSONField(default=list)
     recovered = models.BooleanField(default=False)
     closed_at = models.DateTimeField()
-    # Derived by the indexer, sealed by hosts.vault: terminal output that rebuilds the screen as it is when this
-    # segment ENDS, so that segment n+1 can be shown without the ones before it.
+    # Derived by the indexer, encrypted with the recording's key: terminal output that rebuilds the screen as it is when
+    # this segment ENDS, so that segment n+1 can be shown without the ones before it.
     snapshot = models.BinaryField(null=True, editable=False)
     snapshot_cols = models.PositiveIntegerField(null=True)
     snapshot_rows = models.PositiveIntegerField(null=True)
@@ -185,11 +222,15 @@ class AuditEvent(models.Model):
     address = models.CharField(max_length=64, blank=True)
     outcome = models.CharField(max_length=8, choices=Outcome.choices, default=Outcome.OK)
     detail = models.JSONField(default=dict)
+    # 32 random bytes, so that the line's leaf in the tree says nothing about the line (audit/ledger.py).
+    salt = models.BinaryField(default=bytes, editable=False)
 
     class Meta:
         ordering = ["-at", "-id"]
         indexes = [
             models.Index(fields=["-at", "-id"], name="event_newest"),
+            # Lists leave anchors out, and there may be hundreds between two other lines.
+            models.Index(fields=["-at", "-id"], condition=~models.Q(action="session.anchored"), name="event_listed"),
             models.Index(fields=["action", "-at"], name="event_by_action"),
             models.Index(fields=["object_type", "object_id"], name="event_by_object"),
         ]
@@ -221,3 +262,125 @@ class RecordingView(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user_id} looks at {self.session_id}"
+
+
+class PendingLeaf(models.Model):
+    """A line of the ledger that is not in the tree yet. Written in the transaction of the line."""
+
+    event = models.OneToOneField(AuditEvent, primary_key=True, on_delete=models.DO_NOTHING, related_name="+")
+
+    def __str__(self) -> str:
+        return str(self.event_id)
+
+
+class LedgerLeaf(models.Model):
+    """Which line of the ledger is leaf number `position` of the tree."""
+
+    position = models.BigIntegerField(primary_key=True)
+    event = models.OneToOneField(AuditEvent, on_delete=models.DO_NOTHING, related_name="leaf")
+
+    def __str__(self) -> str:
+        return f"{self.position}: {self.event_id}"
+
+
+class LedgerNode(models.Model):
+    """The hash of a complete subtree of 2^level leaves, the `position`-th of its level (RFC 6962, section 2.1)."""
+
+    id = models.BigAutoField(primary_key=True)
+    level = models.PositiveSmallIntegerField()
+    position = models.BigIntegerField()
+    hash = models.BinaryField(max_length=32)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["level", "position"], name="ledger_node_once")]
+
+    def __str__(self) -> str:
+        return f"{self.level}/{self.position}"
+
+
+class Checkpoint(models.Model):
+    """A signed statement of the ledger's size and root (C2SP tlog-checkpoint). `note` is the whole text."""
+
+    id = models.BigAutoField(primary_key=True)
+    size = models.BigIntegerField()
+    root = models.CharField(max_length=64)
+    note = models.TextField()
+    at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [models.UniqueConstraint(fields=["size"], name="checkpoint_once")]
+
+    def __str__(self) -> str:
+        return f"{self.size} {self.root}"
+
+
+class VerificationKey(models.Model):
+    """The public half of a key that signs seals and checkpoints, as a C2SP vkey. Kept for ever."""
+
+    id = models.BigAutoField(primary_key=True)
+    vkey = models.CharField(max_length=300, unique=True)
+    # Eight hex digits: SHA-256(name || "\n" || 0x01 || public key), its first four bytes.
+    key_id = models.CharField(max_length=8)
+    created_at = models.DateTimeField(auto_now_add=True)
+    retired_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["id"]
+
+    def __str__(self) -> str:
+        return self.vkey
+
+
+class RetentionPolicy(models.Model):
+    """After how many days recordings of a host group are deleted; without a group, those of all other hosts."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    # Protected: without its policy, a group's recordings would fall under another one, perhaps a shorter one.
+    host_group = models.OneToOneField("hosts.HostGroup", null=True, on_delete=models.PROTECT, related_name="+")
+    days = models.PositiveIntegerField()
+    created_at = models.DateTimeField(auto_now_add=True)
+    changed_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                models.Value(1), condition=models.Q(host_group__isnull=True), name="one_default_retention_policy"
+            ),
+            models.CheckConstraint(condition=models.Q(days__gte=1), name="retention_is_at_least_a_day"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.host_group or 'all other hosts'}: {self.days} days"
+
+
+class LegalHold(models.Model):
+    """Recordings that nobody may delete, until it is released: of one session, person, host or host group."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    session = models.ForeignKey(Session, null=True, on_delete=models.PROTECT, related_name="holds")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
+    host = models.ForeignKey("hosts.Host", null=True, on_delete=models.PROTECT, related_name="+")
+    host_group = models.ForeignKey("hosts.HostGroup", null=True, on_delete=models.PROTECT, related_name="+")
+    reason = models.CharField(max_length=500)
+    owner_name = models.CharField(max_length=150)
+    created_at = models.DateTimeField(auto_now_add=True)
+    released_at = models.DateTimeField(null=True)
+    released_by_name = models.CharField(max_length=150, blank=True)
+
+    class Meta:
+        ordering = ["-created_at"]
+        constraints = [
+            models.CheckConstraint(
+                condition=(
+                    models.Q(session__isnull=False, user=None, host=None, host_group=None)
+                    | models.Q(session=None, user__isnull=False, host=None, host_group=None)
+                    | models.Q(session=None, user=None, host__isnull=False, host_group=None)
+                    | models.Q(session=None, user=None, host=None, host_group__isnull=False)
+                ),
+                name="hold_names_one_thing",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.session or self.user or self.host or self.host_group}: {self.reason}"

@@ -66,6 +66,40 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("BASTION_SEGMENT_BYTES", "Size at which a segment of a recording closes.", "4194304"),
     Setting("BASTION_SEGMENT_SECONDS", "Age at which a segment of a recording closes.", "30"),
     Setting("BASTION_STREAM_BYTES", "Bytes of a live session that the Redis stream holds at most.", "16777216"),
+    Setting(
+        "BASTION_RECORDING_SYNC",
+        "`relaxed`: a power cut costs a second at most; `strict`: nothing is shown before it would survive one.",
+        "relaxed",
+    ),
+    Setting(
+        "BASTION_OPEN_DIR",
+        "Directory of recordings that are not sealed yet, e.g. on an encrypted disk; empty: in the data directory.",
+    ),
+    Setting("BASTION_STALL_LIMIT", "Seconds that a disk may leave a session unrecorded before it ends.", "30"),
+    Setting("BASTION_RESERVE_BYTES", "Bytes kept free for each open recording, to seal it on a full disk.", "262144"),
+    Setting("BASTION_LEAST_FREE_BYTES", "Free space below which no session begins.", "268435456"),
+    Setting(
+        "BASTION_NODE_LOST_SECONDS",
+        "Seconds without a word from a machine after which another completes its open recordings, without its disk.",
+        "900",
+    ),
+    Setting("BASTION_DATABASE_GRACE", "Seconds that sessions go on while the database does not answer.", "30"),
+    Setting("BASTION_DRAIN_SECONDS", "Seconds that open sessions have after SIGTERM before they are ended.", "600"),
+    Setting(
+        "BASTION_RECIPIENTS",
+        "age recipients, by comma, that recordings' keys are wrapped for; empty: the one of the identity file.",
+    ),
+    Setting(
+        "BASTION_IDENTITY_FILE",
+        "age identity that reads recordings; made at the first start unless BASTION_RECIPIENTS is set.",
+        "identity.age",
+    ),
+    Setting(
+        "BASTION_SIGNING_KEY_FILE", "Key that signs seals and checkpoints; made at the first start.", "signing.key"
+    ),
+    Setting(
+        "BASTION_CHECKPOINT_FILE", "File, best on another machine's disk, that every signed checkpoint is appended to."
+    ),
     Setting("BASTION_STORAGE", "`file`, or `s3` (needs requirements/s3.txt and the settings below).", "file"),
     Setting("BASTION_S3_BUCKET", "Bucket for recordings."),
     Setting("BASTION_S3_ENDPOINT", "Address of an S3-compatible store; empty: AWS."),
@@ -96,6 +130,12 @@ class Environment:
 
     def items(self, name: str) -> list[str]:
         return [item.strip() for item in self.text(name).split(",") if item.strip()]
+
+    def choice(self, name: str, choices: tuple[str, ...]) -> str:
+        value = self.text(name)
+        if value not in choices:
+            raise SettingError(f"{name}: expected {' or '.join(choices)}, got {value!r}")
+        return value
 
     def flag(self, name: str) -> bool:
         value = self.text(name)

@@ -45,6 +45,12 @@ def _kept_secret(name: str, file_name: str) -> str:
     return path.read_text().strip()
 
 
+def _data_path(name: str) -> Path | None:
+    """Return the setting as a path, from the data directory if it is a relative one; None if it is empty."""
+    value = _environment.text(name)
+    return DATA_DIR / Path(value).expanduser() if value else None
+
+
 BIND = _environment.text("BASTION_BIND")
 PORT = _environment.number("BASTION_PORT", 0, 65535)
 _bind_in_url = f"[{BIND}]" if ":" in BIND else BIND
@@ -267,18 +273,29 @@ STORAGES: dict[str, dict[str, Any]] = {
 }
 if _environment.text("BASTION_STORAGE") == "s3":
     STORAGES["recordings"] = {
-        "BACKEND": "storages.backends.s3.S3Storage",
+        "BACKEND": "audit.recording.bucket.S3ObjectStorage",
         "OPTIONS": {
             "bucket_name": _environment.text("BASTION_S3_BUCKET"),
             "endpoint_url": _environment.text("BASTION_S3_ENDPOINT") or None,
             "region_name": _environment.text("BASTION_S3_REGION"),
             "access_key": _environment.text("BASTION_S3_ACCESS_KEY") or None,
             "secret_key": _environment.text("BASTION_S3_SECRET_KEY") or None,
-            "signature_version": "s3v4",
-            "file_overwrite": False,
-            "default_acl": None,
         },
     }
+
+OPEN_DIR = _data_path("BASTION_OPEN_DIR") or RECORDINGS_DIR / "open"
+RECORDING_SYNC = _environment.choice("BASTION_RECORDING_SYNC", ("relaxed", "strict"))
+STALL_LIMIT = _environment.number("BASTION_STALL_LIMIT", 2)
+RESERVE_BYTES = _environment.number("BASTION_RESERVE_BYTES")
+LEAST_FREE_BYTES = _environment.number("BASTION_LEAST_FREE_BYTES")
+# Longer than a session may outlive its database: what is taken over must not be running any more.
+NODE_LOST_SECONDS = _environment.number("BASTION_NODE_LOST_SECONDS", 120)
+DATABASE_GRACE = _environment.number("BASTION_DATABASE_GRACE", 1)
+DRAIN_SECONDS = _environment.number("BASTION_DRAIN_SECONDS")
+RECIPIENTS = _environment.items("BASTION_RECIPIENTS")
+IDENTITY_FILE = DATA_DIR / _environment.text("BASTION_IDENTITY_FILE")
+SIGNING_KEY_FILE = DATA_DIR / _environment.text("BASTION_SIGNING_KEY_FILE")
+CHECKPOINT_FILE = _data_path("BASTION_CHECKPOINT_FILE")
 
 VAULT_KEYS = _kept_secret("BASTION_VAULT_KEYS", "vault.key")
 ALLOWED_ADDRESSES = _environment.items("BASTION_ALLOWED_ADDRESSES")

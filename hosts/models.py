@@ -148,6 +148,10 @@ class Grant(models.Model):
     view_own = models.BooleanField(default=False)
     audit = models.BooleanField(default=False)
     terminate = models.BooleanField(default=False)
+    # Exact copies: evidence bundles, raw bytes, the page that plays offline.
+    export = models.BooleanField(default=False)
+    # What was typed, beside what was shown.
+    view_input = models.BooleanField(default=False)
     valid_from = models.DateTimeField()
     valid_until = models.DateTimeField(null=True, blank=True)
     reason = models.CharField(max_length=500, blank=True)
@@ -169,7 +173,12 @@ class Grant(models.Model):
                 name="grant_names_a_host_or_a_host_group",
             ),
             models.CheckConstraint(
-                condition=Q(connect=True) | Q(view_own=True) | Q(audit=True) | Q(terminate=True),
+                condition=Q(connect=True)
+                | Q(view_own=True)
+                | Q(audit=True)
+                | Q(terminate=True)
+                | Q(export=True)
+                | Q(view_input=True),
                 name="grant_allows_something",
             ),
         ]
