@@ -1,24 +1,34 @@
 """The directory of a recording that is not sealed yet, and the lock that says who is writing it.
 
-<recordings>/open/<session id>/lock          held with flock for as long as its recorder lives
-<recordings>/open/<session id>/<n>.cast      the open segment, and closed ones that are not stored yet
-<recordings>/open/<session id>/<n>.object    a closed segment, encoded once, on its way to the storage
+<open>/<session id>/lock          held with flock for as long as its recorder lives
+<open>/<session id>/<n>.cast      the open segment, and closed ones that are not stored yet
+<open>/<session id>/<n>.object    a closed segment, encoded once, on its way to the storage
+<open>/<session id>/reserve       space that is given back when the disk is full, so that the recording can be sealed
+<open>/<session id>/outcome.json  how the session ended, if the database could not be told
 <recordings>/torn/<session id>-<n>           bytes of an event that a crash cut in two
 <recordings>/orphaned/<session id>/          a directory whose session was never committed
 """
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
+import orjson
 from django.conf import settings
 
 from audit.recording.storage import sync_directory
+
+
+RESERVE_NAME = "reserve"
+OUTCOME_NAME = "outcome.json"
 
 
 class LockedError(Exception):
@@ -38,7 +48,8 @@ class RecordingDirectory:
 
     def segments(self) -> list[tuple[int, Path]]:
         """Return the segments that are here, in order."""
-        return sorted((int(path.stem), path) for path in self.path.glob("*.cast"))
+        paths = [path for path in self.path.glob("*.cast") if path.stem.isascii() and path.stem.isdigit()]
+        return sorted((int(path.stem), path) for path in paths)
 
     def keep_torn(self, n: int, torn: bytes) -> None:
         root = settings.RECORDINGS_DIR / "torn"
@@ -57,6 +68,21 @@ class RecordingDirectory:
         shutil.rmtree(self.path, ignore_errors=True)
         self.release()
 
+    def free_reserve(self) -> None:
+        """Give back the space that was kept for sealing. Safe to repeat."""
+        with suppress(OSError):
+            (self.path / RESERVE_NAME).unlink(missing_ok=True)
+
+    def save_outcome(self, outcome: Mapping[str, Any]) -> None:
+        """Keep how the session ended for whoever seals it later. Raises OSError."""
+        partial = self.path / f"{OUTCOME_NAME}.partial"
+        with partial.open("wb") as file:
+            file.write(orjson.dumps(outcome))
+            file.flush()
+            os.fsync(file.fileno())
+        partial.rename(self.path / OUTCOME_NAME)
+        sync_directory(self.path)
+
     def release(self) -> None:
         if self._descriptor >= 0:
             os.close(self._descriptor)
@@ -65,13 +91,34 @@ class RecordingDirectory:
 
 def create_directory(session_id: UUID) -> RecordingDirectory:
     """Create and lock the directory of a recording that begins, and make it survive a power cut. Raises OSError."""
-    path = _open_root() / str(session_id)
+    root = _open_root()
+    free = shutil.disk_usage(root).free
+    if free < settings.LEAST_FREE_BYTES:
+        least = settings.LEAST_FREE_BYTES // 2**20
+        raise OSError(errno.ENOSPC, f"only {free // 2**20} MB are free for recordings, and {least} MB must be")
+    path = root / str(session_id)
     path.mkdir(mode=0o700)
     descriptor = os.open(path / "lock", os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    sync_directory(path)
-    sync_directory(path.parent)
-    return RecordingDirectory(session_id, descriptor)
+    directory = RecordingDirectory(session_id, descriptor)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _reserve(path / RESERVE_NAME)
+        sync_directory(path)
+        sync_directory(root)
+    except OSError:
+        directory.discard()
+        raise
+    return directory
+
+
+def _reserve(path: Path) -> None:
+    if not settings.RESERVE_BYTES:
+        return
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        os.posix_fallocate(descriptor, 0, settings.RESERVE_BYTES)
+    finally:
+        os.close(descriptor)
 
 
 def lock_directory(session_id: UUID) -> RecordingDirectory:
@@ -83,7 +130,18 @@ def lock_directory(session_id: UUID) -> RecordingDirectory:
     except BlockingIOError as error:
         os.close(descriptor)
         raise LockedError(str(session_id)) from error
+    if not _is_at(path / "lock", descriptor):
+        # Whoever held it removed the directory, and only then let go of the lock.
+        os.close(descriptor)
+        raise LockedError(str(session_id))
     return RecordingDirectory(session_id, descriptor)
+
+
+def _is_at(path: Path, descriptor: int) -> bool:
+    try:
+        return os.path.samestat(path.stat(), os.fstat(descriptor))
+    except FileNotFoundError:
+        return False
 
 
 def unsealed_recordings() -> Iterator[UUID]:
@@ -100,6 +158,6 @@ def has_directory(session_id: UUID) -> bool:
 
 
 def _open_root() -> Path:
-    root: Path = settings.RECORDINGS_DIR / "open"
+    root: Path = settings.OPEN_DIR
     root.mkdir(mode=0o700, parents=True, exist_ok=True)
     return root

@@ -5,11 +5,11 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
-from pathlib import Path
 from uuid import UUID
 
 import structlog
@@ -19,12 +19,14 @@ from django.db import close_old_connections
 
 from audit.asciicast import Header, encode_header
 from audit.events import Event
+from audit.evidence.signer import SigningUnavailableError
 from audit.models import Session
 from audit.recording.directory import RecordingDirectory, create_directory
 from audit.recording.recovery import ship_file
 from audit.recording.seal import seal_recording
-from audit.recording.segment import OpenSegment, RecordingFailedError, SegmentFacts
+from audit.recording.segment import OpenSegment, Prefix, RecordingFailedError, SegmentFacts
 from audit.recording.storage import StorageError, sync_directory
+from audit.recording.writer import Syncable, writer_of
 
 log = structlog.get_logger(__name__)
 
@@ -49,91 +51,154 @@ class Outcome:
     exit_signal: str = ""
 
 
-class Recorder:
-    """Accepts events of one session. What `write` returned from is in the open segment's file.
+@dataclass(frozen=True, slots=True)
+class Written:
+    """Events that the recorder has accepted: the segment that they are in, and the lines that stand for them."""
 
-    `write`, `rotate` and `finish` are called from one thread (the event loop); storing happens in others.
+    segment: int
+    lines: bytes
+
+
+Accepted = Callable[[Written | RecordingFailedError], object]
+
+
+def _ignore(*_: object) -> None:
+    """Nobody listens."""
+
+
+class Recorder:
+    """Accepts events of one session, in order. What was accepted is in the open segment's file.
+
+    `submit`, `rotate` and `finish` never wait for the disk: the writer's thread does, which alone touches the open
+    segment. A recorder that failed once takes nothing more: a file that failed is not tried again.
     """
 
     def __init__(self, session_id: UUID, key: bytes, directory: RecordingDirectory, open_segment: OpenSegment) -> None:
         """Use `open_recording`: a recorder exists only once the header is on disk."""
         self.session_id = session_id
+        # Called from other threads: once, when recording fails; with its number, when a segment is stored.
+        self.on_failure: Callable[[str], object] = _ignore
+        self.on_stored: Callable[[int], object] = _ignore
         self._key = key
         self._directory = directory
+        self._writer = writer_of(settings.OPEN_DIR)
         self._open: OpenSegment | None = open_segment
         self._next = open_segment.facts
         self._opened_at = time.monotonic()
-        # Path, size and facts of segments that are to be stored.
-        self._closed: deque[tuple[Path, int, SegmentFacts]] = deque()
+        self._waiting: deque[_Append] = deque()
+        # Segments with lines that would not survive a power cut.
+        self._unsynced: set[OpenSegment] = set()
+        self._failing = threading.Lock()
+        self._failure: str | None = None
+        self._is_ended = False
+        # Segments that are to be stored.
+        self._closed: deque[OpenSegment] = deque()
         self._shipping = threading.Lock()
         self._is_requested = False
         self._retry_at = 0.0
-        self._failure: str | None = None
 
-    @property
-    def segment(self) -> int:
-        """Number of the segment that the next event goes to."""
-        return self._open.facts.n if self._open else self._next.n
+    def submit(self, events: Sequence[Event], accepted: Accepted) -> None:
+        """Queue events; `accepted` is called from another thread, in the order of the calls."""
+        if self._is_ended or self._failure is not None:
+            accepted(self.refusal() or RecordingFailedError("the recording has ended"))
+            return
+        job = _Append(self, events, accepted)
+        self._waiting.append(job)
+        self._writer.submit(job)
 
-    def write(self, events: Sequence[Event]) -> bytes:
-        """Record the events and return their asciicast lines.
+    def write(self, events: Sequence[Event]) -> Written:
+        """Record the events; waits for the disk, so it is not for the event loop. Raises RecordingFailedError."""
+        accepted: Future[Written | RecordingFailedError] = Future()
+        self.submit(events, accepted.set_result)
+        outcome = accepted.result()
+        if isinstance(outcome, RecordingFailedError):
+            raise outcome
+        return outcome
 
-        Raises RecordingFailedError, and then at every later call: a file that failed once is not tried again.
-        """
-        if self._failure is not None:
-            raise RecordingFailedError(self._failure)
-        try:
-            segment = self._open or self._start_segment()
-            lines = segment.append(events)
-        except OSError as error:
-            self._failure = error.strerror or str(error)
-            raise RecordingFailedError(self._failure) from error
-        if segment.size >= settings.SEGMENT_BYTES:
-            self._close_segment()
-        return lines
+    def stalled_for(self) -> float:
+        """Return the seconds that the oldest events which are not accepted have been waiting; 0 if there are none."""
+        while self._waiting and self._waiting[0].is_done:
+            self._waiting.popleft()
+        return time.monotonic() - self._waiting[0].since if self._waiting else 0.0
+
+    def fail(self, reason: str) -> None:
+        """Take nothing more, and say why to whoever listens. Only the first reason counts. Does not wait."""
+        with self._failing:
+            if self._failure is not None:
+                return
+            self._failure = reason
+        self.on_failure(reason)
 
     def rotate(self) -> None:
         """Close the open segment if it is old enough, and try again to store what could not be stored."""
-        now = time.monotonic()
-        if self._open and self._open.facts.events and now - self._opened_at >= settings.SEGMENT_SECONDS:
-            self._close_segment()
+        segment, now = self._open, time.monotonic()
+        if segment and segment.facts.events and now - self._opened_at >= settings.SEGMENT_SECONDS:
+            self._writer.submit(_Close(self))
         elif self._closed and now >= self._retry_at:
             self._request_shipping()
 
-    @property
-    def needs_sync(self) -> bool:
-        return self._open is not None and not self._open.is_synced
+    def synced_prefix(self) -> Prefix | None:
+        """Return how far the open segment would survive a power cut."""
+        segment = self._open
+        return segment.synced if segment else None
 
     def sync(self) -> None:
-        """Make what was written survive a power cut; waits for the disk, so call it off the event loop.
-
-        Raises RecordingFailedError, also where the file was removed under us: what is written to it is kept by nobody.
-        """
-        segment = self._open
-        if self._failure is not None:
-            raise RecordingFailedError(self._failure)
-        if segment is None:
-            return
+        """Make everything that was accepted survive a power cut; for the writer's threads. A failure ends recording."""
+        segments = [self._unsynced.pop() for _ in range(len(self._unsynced))]
         try:
-            segment.sync()
+            for segment in segments:
+                segment.sync()
         except OSError as error:
-            # The segment may have been closed meanwhile; whoever stores it syncs it.
-            if segment is self._open:
-                self._failure = error.strerror or str(error)
-                raise RecordingFailedError(self._failure) from error
+            self._fail_for(error)
 
     def finish(self, outcome: Outcome) -> Future[None]:
         """Close, store and seal. The result is there when the recording is sealed, or left for recovery to seal."""
-        if self._open:
-            self._close_segment(ship=False)
-        self._failure = self._failure or "the recording has ended"
-        return _sealers.submit(self._finish, outcome)
+        closing = _Close(self)
+        self._writer.submit(closing)
+        self._is_ended = True
+        return _sealers.submit(self._finish, outcome, closing.is_done)
 
     def abandon(self) -> None:
         """Give up a recording that never got a session row."""
         if self._open:
-            self._open.close()
+            with suppress(OSError):
+                self._open.close()
         self._directory.discard()
+
+    def refusal(self) -> RecordingFailedError | None:
+        """Return why nothing is recorded any more, None while it is."""
+        return RecordingFailedError(self._failure) if self._failure is not None else None
+
+    # In the writer's thread.
+
+    def append(self, events: Sequence[Event]) -> Written | RecordingFailedError:
+        """Write events to the open segment's file; for the writer alone."""
+        if refusal := self.refusal():
+            return refusal
+        try:
+            segment = self._open or self._start_segment()
+            lines = segment.append(events)
+        except OSError as error:
+            return RecordingFailedError(self._fail_for(error))
+        self._unsynced.add(segment)
+        if segment.size >= settings.SEGMENT_BYTES:
+            self.close_segment()
+        return Written(segment.facts.n, lines)
+
+    def close_segment(self) -> None:
+        """Hand the open segment to those who store it; for the writer alone."""
+        if self._open is None:
+            return
+        segment, self._open = self._open, None
+        self._next = segment.facts.following()
+        self._closed.append(segment)
+        self._request_shipping()
+
+    def _fail_for(self, error: OSError) -> str:
+        reason = error.strerror or str(error)
+        self.fail(reason)
+        self._directory.free_reserve()
+        return reason
 
     def _start_segment(self) -> OpenSegment:
         facts = self._next
@@ -141,18 +206,7 @@ class Recorder:
         self._opened_at = time.monotonic()
         return self._open
 
-    def _close_segment(self, *, ship: bool = True) -> None:
-        assert self._open is not None
-        segment, self._open = self._open, None
-        self._next = segment.facts.following()
-        # First, so that nothing that was shown is forgotten if closing the file fails.
-        self._closed.append((segment.path, segment.size, segment.facts))
-        try:
-            segment.close()
-        except OSError as error:
-            self._failure = error.strerror or str(error)
-        if ship:
-            self._request_shipping()
+    # In threads that store.
 
     def _request_shipping(self) -> None:
         if not self._is_requested:
@@ -160,10 +214,8 @@ class Recorder:
             _shippers.submit(self._ship_requested)
 
     def _ship_requested(self) -> None:
-        try:
-            self._ship_closed()
-        finally:
-            self._is_requested = False
+        self._is_requested = False
+        self._ship_closed()
 
     def _ship_closed(self) -> bool:
         """Store closed segments in order; whether all of them are stored."""
@@ -171,9 +223,11 @@ class Recorder:
             close_old_connections()
             try:
                 while self._closed:
-                    path, size, facts = self._closed[0]
-                    ship_file(self._directory, self._key, path, facts, known_size=size)
+                    segment = self._closed[0]
+                    self._close_file(segment)
+                    ship_file(self._directory, self._key, segment.path, segment.facts, known_size=segment.size)
                     self._closed.popleft()
+                    self.on_stored(segment.facts.n)
             except (StorageError, OSError, DbError) as error:
                 self._retry_at = time.monotonic() + RETRY_SECONDS
                 log.warning("segment_not_stored", session=str(self.session_id), error=str(error))
@@ -182,8 +236,21 @@ class Recorder:
                 close_old_connections()
             return True
 
-    def _finish(self, outcome: Outcome) -> None:
+    def _close_file(self, segment: OpenSegment) -> None:
         try:
+            segment.close()
+        except OSError as error:
+            # What the disk still gives is stored; nothing more is written to a disk that lost something.
+            self._fail_for(error)
+
+    def _finish(self, outcome: Outcome, is_closed: threading.Event) -> None:
+        # First: who asks what became of the session must not wait for a disk that hangs.
+        is_told = self._save_end(outcome)
+        is_closed.wait()
+        self._directory.free_reserve()
+        try:
+            if not is_told:
+                self._keep_outcome(outcome)
             for _ in range(FINAL_TRIES):
                 if self._try_to_seal(outcome):
                     # What is still there was not stored: that is for recovery, and never to be removed.
@@ -195,7 +262,8 @@ class Recorder:
         finally:
             self._directory.release()
 
-    def _try_to_seal(self, outcome: Outcome) -> bool:
+    def _save_end(self, outcome: Outcome) -> bool:
+        close_old_connections()
         try:
             Session.objects.filter(pk=self.session_id, state__in=Session.RUNNING).update(
                 state=Session.State.ENDED,
@@ -205,15 +273,66 @@ class Recorder:
                 exit_status=outcome.exit_status,
                 exit_signal=outcome.exit_signal,
             )
-            if not self._ship_closed():
-                return False
+        except DbError as error:
+            log.warning("end_not_saved", session=str(self.session_id), error=str(error))
+            return False
+        finally:
+            close_old_connections()
+        return True
+
+    def _keep_outcome(self, outcome: Outcome) -> None:
+        try:
+            self._directory.save_outcome(asdict(outcome))
+        except OSError as error:
+            log.warning("outcome_not_kept", session=str(self.session_id), error=str(error))
+
+    def _try_to_seal(self, outcome: Outcome) -> bool:
+        if not self._save_end(outcome) or not self._ship_closed():
+            return False
+        try:
             seal_recording(self.session_id, Session.State.SEALED)
-        except (StorageError, OSError, DbError) as error:
+        except (StorageError, SigningUnavailableError, OSError, DbError) as error:
             log.warning("recording_not_sealed", session=str(self.session_id), error=str(error))
             return False
         finally:
             close_old_connections()
         return True
+
+
+@dataclass(slots=True, eq=False)
+class _Append:
+    """Events on their way to the open segment's file."""
+
+    recorder: Recorder
+    events: Sequence[Event]
+    accepted: Accepted
+    since: float = field(default_factory=time.monotonic)
+    is_done: bool = False
+    _outcome: Written | RecordingFailedError | None = None
+
+    def run(self) -> Syncable | None:
+        self._outcome = self.recorder.append(self.events)
+        return self.recorder if isinstance(self._outcome, Written) else None
+
+    def finish(self) -> None:
+        self.is_done = True
+        assert self._outcome is not None
+        # A sync may have failed since it was written.
+        self.accepted(self.recorder.refusal() or self._outcome)
+
+
+@dataclass(slots=True, eq=False)
+class _Close:
+    """The end of the open segment, after everything that was submitted before."""
+
+    recorder: Recorder
+    is_done: threading.Event = field(default_factory=threading.Event)
+
+    def run(self) -> None:
+        self.recorder.close_segment()
+
+    def finish(self) -> None:
+        self.is_done.set()
 
 
 def open_recording(session_id: UUID, key: bytes, header: Header) -> Recorder:

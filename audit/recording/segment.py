@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
+import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -65,15 +67,33 @@ class SegmentFacts:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Prefix:
+    """The first `length` bytes of an open segment's file, which survive a power cut, and their SHA-256 in hex."""
+
+    n: int
+    length: int
+    sha256: str
+
+
 class OpenSegment:
-    """An open segment's file. What `append` returned from is in the page cache: it survives kill -9 of this process."""
+    """An open segment's file. What `append` returned from is in the page cache: it survives kill -9 of this process.
+
+    One thread appends and closes; `sync` and `synced` may be used by others meanwhile.
+    """
 
     def __init__(self, path: Path, facts: SegmentFacts, *, header: bytes = b"") -> None:
         """Create the file, which must not exist, and write the header. Raises OSError."""
         self.path = path
         self.facts = facts
         self.size = 0
-        self.is_synced = True
+        # Of bytes that are whole events in the file and survive a power cut.
+        self.synced: Prefix | None = None
+        self._digest = hashlib.sha256()
+        self._is_closed = False
+        # Guards size and digest, which belong together, and the descriptor's end.
+        self._lock = threading.Lock()
+        self._syncing = threading.Lock()
         self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
         try:
             self._write(header)
@@ -91,24 +111,35 @@ class OpenSegment:
 
     def sync(self) -> None:
         """Make everything that was appended survive a power cut. Raises OSError; never to be tried again then."""
-        if self.is_synced:
-            return
-        # Before the call: what is appended while it runs must be synced by the next one.
-        self.is_synced = True
-        os.fdatasync(self._descriptor)
-        if os.fstat(self._descriptor).st_nlink == 0:
-            raise FileNotFoundError(errno.ENOENT, "the recording was removed while it was made")
+        with self._syncing:
+            with self._lock:
+                size, digest = self.size, self._digest.copy()
+            if self._is_closed or (self.synced and self.synced.length == size):
+                return
+            os.fdatasync(self._descriptor)
+            if os.fstat(self._descriptor).st_nlink == 0:
+                raise FileNotFoundError(errno.ENOENT, "the recording was removed while it was made")
+            self.synced = Prefix(self.facts.n, size, digest.hexdigest())
 
     def close(self) -> None:
-        os.close(self._descriptor)
+        """Let go of the file, synced. Waits for the disk; safe to repeat. Raises OSError."""
+        with self._syncing:
+            if self._is_closed:
+                return
+            self._is_closed = True
+            try:
+                os.fdatasync(self._descriptor)
+            finally:
+                os.close(self._descriptor)
 
     def _write(self, lines: bytes) -> None:
-        self.is_synced = False
         view = memoryview(lines)
         while view:
             # A disk that fills up takes a part first and fails at the next call.
             view = view[os.write(self._descriptor, view) :]
-        self.size += len(lines)
+        with self._lock:
+            self.size += len(lines)
+            self._digest.update(lines)
 
 
 def facts_of(events: Iterable[Event], facts: SegmentFacts) -> SegmentFacts:

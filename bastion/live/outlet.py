@@ -98,12 +98,10 @@ class Outlet:
 
     async def tell(self, text: str) -> None:
         """Send a text frame if somebody is there who reads."""
-        viewer = self._viewer
-        if viewer is None or self._sending.locked():
-            return
-        with suppress(OSError):
-            async with asyncio.timeout(TELL_SECONDS):
-                await viewer.send_text(text)
+        with suppress(OSError, TimeoutError):
+            async with asyncio.timeout(TELL_SECONDS), self._sending:
+                if self._viewer is not None:
+                    await self._viewer.send_text(text)
 
     async def _send(self, viewer: Viewer, frame: bytes) -> None:
         """Send one frame, or give up as soon as the viewer is closed."""

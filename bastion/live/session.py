@@ -15,7 +15,7 @@ from django.db import Error as DbError
 from django.utils import timezone
 
 from audit.recording.recorder import Outcome, Recorder
-from audit.recording.segment import RecordingFailedError
+from audit.recording.segment import Prefix, RecordingFailedError
 from audit.sessions import set_detached
 from bastion.live import endings, wire
 from bastion.live.decoding import HOLD_SECONDS
@@ -25,7 +25,7 @@ from bastion.live.outlet import Outlet, SlowReaderError, Viewer
 from bastion.live.tee import Tee
 from bastion.live.watchdog import Watchdog
 from bastion.targets.target import Target
-from bastion.threads import ask_database, wait_for_disk
+from bastion.threads import ask_database
 from hosts.logins import Login
 
 log = structlog.get_logger(__name__)
@@ -35,6 +35,8 @@ RESIZE_SECONDS = 0.05
 # Frames that wait for the host to take them. With 64 KiB each, what one session can hold in memory.
 MOST_COMMANDS = 64
 LAST_WORDS_SECONDS = 5
+STALL_WARNING_SECONDS = 1.0
+STALLED = "the disk did not answer in time"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +77,16 @@ class LiveSession:
         self._end_asked: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
         self._noting = asyncio.Lock()
         self._is_over = False
+        self._is_slow = False
         self._was_attached = False
         self._left_at: float | None = time.monotonic()
 
     async def run(self) -> Ending:
         """THE loop: output, input and limits side by side, until the first of them finds an ending."""
+        loop = asyncio.get_running_loop()
+        self._recorder.on_failure = lambda reason: loop.call_soon_threadsafe(self.end, _cannot_record(reason))
+        if refusal := self._recorder.refusal():
+            self.end(_cannot_record(refusal))
         tasks = {
             asyncio.ensure_future(work)
             for work in (self._move_output(), self._obey(), self._keep_limits(), self._watchdog.run(), self._end_asked)
@@ -101,7 +108,7 @@ class LiveSession:
             if data == b"":
                 info = await self._target.wait_exit()
                 return endings.exited(info) if info else endings.LOST
-            shown = self._tee.flush_output() if data is None else self._tee.output(data)
+            shown = await (self._tee.flush_output() if data is None else self._tee.output(data))
             self._limits.note_activity()
             await self._show(shown)
 
@@ -117,7 +124,7 @@ class LiveSession:
             match command:
                 case wire.Keys(data):
                     self._limits.note_activity()
-                    await self._target.write(self._tee.input(data))
+                    await self._target.write(await self._tee.input(data))
                 case wire.Size():
                     waiting = command
                 case None:
@@ -133,14 +140,24 @@ class LiveSession:
             await asyncio.sleep(1)
             self._tee.settle_input()
             self._recorder.rotate()
-            if self._recorder.needs_sync:
-                await wait_for_disk(self._recorder.sync)
-            if warning := self._limits.warning():
+            stalled_for = self._recorder.stalled_for()
+            if warning := self._stall_warning(stalled_for) or self._limits.warning():
                 await self._outlet.tell(wire.notice(warning))
+            if stalled_for > settings.STALL_LIMIT:
+                self._recorder.fail(STALLED)
+                return _cannot_record(STALLED)
             if ending := self._limits.ending():
                 return ending
             if self._left_at is not None and time.monotonic() - self._left_at > settings.DETACH_GRACE:
                 return endings.LEFT
+
+    def _stall_warning(self, stalled_for: float) -> str | None:
+        """Return a sentence for the person when the disk begins to hold up the session, and when it lets go."""
+        is_slow = stalled_for > STALL_WARNING_SECONDS
+        if is_slow == self._is_slow:
+            return None
+        self._is_slow = is_slow
+        return "Recording is slow: the terminal waits for the disk." if is_slow else "Recording goes on."
 
     # What sockets and control do to a session.
 
@@ -190,6 +207,14 @@ class LiveSession:
         """Check now, not at the next turn, whether the session may go on."""
         self._watchdog.wake()
 
+    def synced_prefix(self) -> Prefix | None:
+        """Return how much of the open segment would survive a power cut."""
+        return self._recorder.synced_prefix()
+
+    async def tell(self, text: str) -> None:
+        """Give the attached person a notice, if somebody is there who reads."""
+        await self._outlet.tell(wire.notice(text))
+
     def end(self, ending: Ending) -> None:
         """End the session as soon as the loop sees it."""
         if not self._end_asked.done():
@@ -218,11 +243,7 @@ class LiveSession:
         await self._target.resize(size.cols, size.rows)
 
     async def _note_presence(self, label: str) -> None:
-        try:
-            self._tee.mark(label)
-        except RecordingFailedError as error:
-            self.end(_cannot_record(error))
-            return
+        self._tee.mark(label)
         # One at a time, each with what is so by then: two sockets must not leave the row with the older news.
         async with self._noting:
             try:
@@ -237,9 +258,14 @@ class LiveSession:
             self._close(ending)
         await self._target.close()
         try:
-            await self._show_last(self._tee.finish(ending.exit))
+            async with asyncio.timeout(settings.STALL_LIMIT):
+                rest = await self._tee.finish(ending.exit)
+            await self._show_last(rest)
         except RecordingFailedError as error:
             ending = _cannot_record(error)
+        except TimeoutError:
+            self._recorder.fail(STALLED)
+            ending = _cannot_record(STALLED)
         if ending.exit is not None:
             await self._outlet.tell(wire.exited(ending.exit.status, ending.exit.signal))
         self._close(ending)
@@ -275,8 +301,8 @@ def _outcome(ending: Ending) -> Outcome:
     )
 
 
-def _cannot_record(error: RecordingFailedError) -> Ending:
-    return endings.CANNOT_RECORD.because(f"Recording failed: {error}. Nothing was shown that is not recorded.")
+def _cannot_record(reason: RecordingFailedError | str) -> Ending:
+    return endings.CANNOT_RECORD.because(f"Recording failed: {reason}. Nothing was shown that is not recorded.")
 
 
 def _first_ending(done: Iterable[asyncio.Future[Ending]]) -> Ending:
