@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
 from collections.abc import Awaitable, Callable
-from types import FrameType
 from typing import Any, cast
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "bastion.settings")
@@ -22,6 +20,7 @@ import celery_app  # noqa: F401 so that tasks are sent to the configured broker
 from audit.recording.recovery import recover_all
 from bastion.live.consumers import TerminalApplication
 from bastion.live.launch import Launcher
+from bastion.live.shutdown import Shutdown
 from bastion.live.watch import watch
 
 launcher = Launcher()
@@ -58,37 +57,9 @@ async def application(scope: Any, receive: Callable[[], Awaitable[Any]], send: C
     launcher.start()
     # What a process that died here left behind; beat looks again, from any node.
     recovering = asyncio.get_running_loop().run_in_executor(None, recover_all)
-    _tell_sessions_before_server()
+    Shutdown(launcher).listen()
     await send({"type": "lifespan.startup.complete"})
     await receive()
     await launcher.stop()
     await recovering
     await send({"type": "lifespan.shutdown.complete"})
-
-
-def _tell_sessions_before_server() -> None:
-    """On SIGTERM or SIGINT, end sessions first: the server's own handler closes sockets without a word about why."""
-    loop = asyncio.get_running_loop()
-    stopping: list[asyncio.Task[None]] = []
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        loop.call_soon_threadsafe(begin, number, frame)
-
-    def begin(number: int, frame: FrameType | None) -> None:
-        if stopping:
-            pass_on(number, frame)
-            return
-        task = loop.create_task(launcher.stop())
-        task.add_done_callback(lambda _: pass_on(number, frame))
-        stopping.append(task)
-
-    def pass_on(number: int, frame: FrameType | None) -> None:
-        previous = handlers[signal.Signals(number)]
-        if callable(previous):
-            previous(number, frame)
-
-    try:
-        handlers = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
-    except ValueError:
-        # Not the main thread: a test's server, which stops by other means.
-        return

@@ -17,7 +17,10 @@ from django.urls import path
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from bastion.preflight import LEAST_FREE_BYTES
+from audit.evidence.checkpoints import why_inconsistent, why_late
+from audit.evidence.publishing import why_not_published
+from audit.evidence.signer import why_not_signing
+from audit.recording.key import why_not_wrapping
 
 REDIS_TIMEOUT_SECONDS = 2
 
@@ -56,20 +59,70 @@ def check_redis() -> str:
 def check_recordings() -> str:
     """Return what keeps recordings from being written, or nothing."""
     try:
-        settings.RECORDINGS_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=settings.RECORDINGS_DIR) as file:
+        settings.OPEN_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=settings.OPEN_DIR) as file:
             file.write(b"\0" * 4096)
-        free = shutil.disk_usage(settings.RECORDINGS_DIR).free
+        free = shutil.disk_usage(settings.OPEN_DIR).free
     except OSError as error:
         return f"Recordings cannot be written: {error.strerror}."
-    if free < LEAST_FREE_BYTES:
-        return f"Only {free // 2**20} MB are free for recordings, expected at least {LEAST_FREE_BYTES // 2**20} MB."
+    if free < settings.LEAST_FREE_BYTES:
+        least = settings.LEAST_FREE_BYTES // 2**20
+        return f"Only {free // 2**20} MB are free for recordings, expected at least {least} MB."
     return ""
 
 
+def check_keys() -> str:
+    """Return why the keys of recordings cannot be wrapped for those who read, or nothing."""
+    return _ask_database(why_not_wrapping)
+
+
+def check_signing() -> str:
+    """Return why seals and checkpoints cannot be signed, or nothing."""
+    return _ask_database(why_not_signing)
+
+
+def check_ledger() -> str:
+    """Return how the ledger contradicts what was signed before, or nothing."""
+    return _ask_database(why_inconsistent)
+
+
+def check_checkpoints() -> str:
+    """Return why checkpoints are late or do not leave this machine as they are meant to, or nothing."""
+    return _ask_database(why_late) or why_not_published()
+
+
+def _ask_database(check: Callable[[], str]) -> str:
+    try:
+        return check()
+    except DatabaseError:
+        return "The database cannot be reached."
+
+
+class _Draining:
+    """Remembers that this process was asked to stop."""
+
+    has_begun = False
+
+
+def note_draining() -> None:
+    """From here on nobody is to be sent to this process."""
+    _Draining.has_begun = True
+
+
+def check_draining() -> str:
+    return "The server is shutting down." if _Draining.has_begun else ""
+
+
 # What must hold before people are sent here, and what may fail for a while.
-REQUIRED: dict[str, Callable[[], str]] = {"database": check_database, "recordings": check_recordings}
-WANTED: dict[str, Callable[[], str]] = {"redis": check_redis}
+REQUIRED: dict[str, Callable[[], str]] = {
+    "database": check_database,
+    "recordings": check_recordings,
+    "keys": check_keys,
+    "signing": check_signing,
+    "ledger": check_ledger,
+    "serving": check_draining,
+}
+WANTED: dict[str, Callable[[], str]] = {"redis": check_redis, "checkpoints": check_checkpoints}
 
 
 @require_safe

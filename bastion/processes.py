@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import IntEnum
 from pathlib import Path
 
 BASE_DIRECTORY = Path(__file__).resolve().parent.parent
@@ -33,6 +34,8 @@ class Program:
     environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
     # Whether people's shells inherit from it. Then Ctrl-C must reach it, and files get the umask that they expect.
     serves_shells: bool = False
+    # What asks it to end at once, where SIGTERM leaves it the time to finish what it does.
+    urgent_signal: signal.Signals = signal.SIGTERM
     # Whether the rest may start without it.
     is_optional: bool = False
 
@@ -48,7 +51,7 @@ def run_to_end(program: Program) -> subprocess.CompletedProcess[str]:
         cwd=BASE_DIRECTORY,
         env=dict(program.environment),
         pass_fds=program.pass_fds,
-        preexec_fn=_tie_to_parent(serves_shells=False),
+        preexec_fn=_tie_to_parent(program),
     )
 
 
@@ -76,7 +79,7 @@ class Process:
             cwd=BASE_DIRECTORY,
             env=dict(program.environment),
             pass_fds=program.pass_fds,
-            preexec_fn=_tie_to_parent(serves_shells=program.serves_shells),  # noqa: PLW1509 - one thread here
+            preexec_fn=_tie_to_parent(program),  # noqa: PLW1509 - one thread here
         )
         self._started_at = time.monotonic()
 
@@ -107,10 +110,11 @@ class Process:
             self._popen.send_signal(number)
 
 
-def _tie_to_parent(*, serves_shells: bool) -> Callable[[], None]:
+def _tie_to_parent(program: Program) -> Callable[[], None]:
     """Return what a child does before it becomes its program. It allocates nothing that could be locked."""
     parent = os.getpid()
     terminal_signals = {signal.SIGINT, signal.SIGHUP}
+    serves_shells, at_parents_death = program.serves_shells, int(program.urgent_signal)
 
     def tie() -> None:
         if not serves_shells:
@@ -119,7 +123,7 @@ def _tie_to_parent(*, serves_shells: bool) -> Callable[[], None]:
             # install handlers of their own, which would end an ignored signal's peace.
             signal.pthread_sigmask(signal.SIG_BLOCK, terminal_signals)
         if _libc is not None:
-            _libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+            _libc.prctl(PR_SET_PDEATHSIG, at_parents_death)
             if os.getppid() != parent:
                 os._exit(1)
 
@@ -136,19 +140,32 @@ def describe(status: int) -> str:
         return f"signal {-status}"
 
 
+class Haste(IntEnum):
+    """How soon everything is to have ended."""
+
+    NONE = 0
+    URGENT = 1
+    AT_ONCE = 2
+
+
 def stop(
-    processes: Sequence[Process], report: Callable[[str], None], is_impatient: Callable[[], bool] = lambda: False
+    processes: Sequence[Process], report: Callable[[str], None], haste: Callable[[], Haste] = lambda: Haste.NONE
 ) -> None:
     """End these processes at the same time, each within its limit, and wait until they are gone."""
+    is_urgent = haste() >= Haste.URGENT
     for process in processes:
-        process.send(signal.SIGTERM)
+        process.send(process.program.urgent_signal if is_urgent else signal.SIGTERM)
     started = time.monotonic()
     killed: set[str] = set()
     while running := [process for process in processes if process.pid and process.exit_status() is None]:
+        if not is_urgent and haste() >= Haste.URGENT:
+            is_urgent = True
+            for process in running:
+                process.send(process.program.urgent_signal)
         for process in running:
             program = process.program
             waited = time.monotonic() - started
-            if (waited > program.stop_seconds or is_impatient()) and program.name not in killed:
+            if (waited > program.stop_seconds or haste() is Haste.AT_ONCE) and program.name not in killed:
                 killed.add(program.name)
                 report(f"The {program.name} did not end within {waited:.0f} s and is killed.")
                 process.send(signal.SIGKILL)

@@ -28,7 +28,7 @@ from prometheus_client import multiprocess
 from bastion import demo_host, embedded_valkey, preflight, probe
 from bastion.environment import Environment, SettingError
 from bastion.preflight import StartError
-from bastion.processes import BASE_DIRECTORY, Process, Program, describe, run_to_end, stop
+from bastion.processes import BASE_DIRECTORY, Haste, Process, Program, describe, run_to_end, stop
 from bastion.web import SHUTDOWN_SECONDS
 
 ROLES = ("web", "worker", "beat")
@@ -51,7 +51,7 @@ class Signals:
 
     def __init__(self) -> None:
         self.stop_requested_at: float | None = None
-        self.is_impatient = False
+        self.haste = Haste.NONE
         self._reader, writer = os.pipe()
         os.set_blocking(writer, False)
         signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
@@ -62,11 +62,16 @@ class Signals:
         signal.signal(signal.SIGCHLD, lambda *_: None)
 
     def _ask_to_stop(self, number: int, _frame: FrameType | None) -> None:
+        """SIGTERM lets people finish; a person at the keyboard waits for nobody, and asking again waits for nothing."""
         now = time.monotonic()
-        if self.stop_requested_at is None:
-            self.stop_requested_at = now
-        elif number == signal.SIGINT and now - self.stop_requested_at > IMPATIENCE_SECONDS:
-            self.is_impatient = True
+        is_again = self.stop_requested_at is not None and now - self.stop_requested_at > IMPATIENCE_SECONDS
+        self.stop_requested_at = self.stop_requested_at or now
+        if number == signal.SIGTERM:
+            return
+        if self.haste is Haste.NONE:
+            self.haste = Haste.URGENT
+        elif is_again and number == signal.SIGINT:
+            self.haste = Haste.AT_ONCE
 
     def wait(self, seconds: float) -> None:
         """Sleep until a signal comes, at most so long."""
@@ -141,8 +146,9 @@ class Supervisor:
         directory.mkdir(mode=0o700, exist_ok=True)
         try:
             embedded_valkey.make_private(unix_socket.parent)
+            embedded_valkey.discard_kept(directory)
             command = embedded_valkey.command(unix_socket, directory)
-        except (embedded_valkey.PrivateDirectoryError, embedded_valkey.ValkeyBinaryNotFoundError) as error:
+        except (embedded_valkey.PrivateDirectoryError, embedded_valkey.ValkeyBinaryNotFoundError, OSError) as error:
             raise StartError(f"The embedded Valkey cannot run: {error}. Or set REDIS_URL.") from error
         self._start([Program("embedded Valkey", command, pass_fds=(self._children_lock,))])
         log = directory / embedded_valkey.LOG_NAME
@@ -167,7 +173,8 @@ class Supervisor:
             Program(
                 name="web process" if count == 1 else f"web process {n}",
                 command=[sys.executable, "-m", "bastion.web", "--fd", str(descriptor)],
-                stop_seconds=SHUTDOWN_SECONDS + 10,
+                stop_seconds=settings.DRAIN_SECONDS + SHUTDOWN_SECONDS + 10,
+                urgent_signal=signal.SIGUSR1,
                 pass_fds=(descriptor, self._children_lock),
                 environment=environment,
             )
@@ -276,7 +283,7 @@ class Supervisor:
         if self._groups:
             say("Stopping …")
         for group in reversed(self._groups):
-            stop(group, say, is_impatient=lambda: self._signals.is_impatient)
+            stop(group, say, haste=lambda: self._signals.haste)
         if self._groups:
             say("Stopped.")
 

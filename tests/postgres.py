@@ -45,34 +45,68 @@ def _owner() -> str | None:
     return "postgres" if "postgres" in names else "nobody"
 
 
-@contextlib.contextmanager
-def cluster(locale: str = "C.UTF-8") -> Iterator[str]:
-    """Run a cluster that listens on a unix socket only; yield its DATABASE_URL."""
-    initdb, pg_ctl = server_program("initdb"), server_program("pg_ctl")
-    directory = Path(tempfile.mkdtemp(prefix="pg-"))
-    owner = _owner()
-    identity: dict[str, Any] = {}
-    if owner:
-        account = pwd.getpwnam(owner)
-        os.chown(directory, account.pw_uid, account.pw_gid)
-        identity = {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
+class Cluster:
+    """A cluster in `directory` that listens on a unix socket only."""
 
-    def run(*command: str | Path) -> None:
-        subprocess.run(
-            command, check=True, cwd=directory, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, **identity
+    def __init__(self, directory: Path, locale: str) -> None:
+        self._directory = directory
+        self._data = directory / "data"
+        self._identity: dict[str, Any] = {}
+        self.url = f"postgres://postgres@{quote(str(directory), safe='')}/postgres"
+        if owner := _owner():
+            account = pwd.getpwnam(owner)
+            os.chown(directory, account.pw_uid, account.pw_gid)
+            self._identity = {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
+        initdb = server_program("initdb")
+        self._run(
+            initdb, "-D", self._data, "-U", "postgres", "-A", "trust", "-E", "UTF8", f"--locale={locale}", "--no-sync"
         )
 
-    data = directory / "data"
-    # What is lost in a power cut does not matter here.
-    options = f"-c listen_addresses= -c unix_socket_directories={directory} -c fsync=off -c synchronous_commit=off"
+    def start(self) -> None:
+        # What is lost in a power cut does not matter here.
+        options = (
+            f"-c listen_addresses= -c unix_socket_directories={self._directory} -c fsync=off -c synchronous_commit=off"
+        )
+        self._control("-l", self._directory / "log", "-w", "-o", options, "start")
+
+    def stop(self) -> None:
+        """End it as a crash does."""
+        self._control("-m", "immediate", "-w", "stop")
+
+    def _control(self, *arguments: str | Path) -> None:
+        self._run(server_program("pg_ctl"), "-D", self._data, *arguments)
+
+    def _run(self, *command: str | Path) -> None:
+        subprocess.run(
+            command,
+            check=True,
+            cwd=self._directory,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            **self._identity,
+        )
+
+
+@contextlib.contextmanager
+def own_cluster(locale: str = "C.UTF-8") -> Iterator[Cluster]:
+    """Run a cluster that a test may stop and start; it is taken away at the end."""
+    server_program("initdb")
+    directory = Path(tempfile.mkdtemp(prefix="pg-"))
     try:
-        run(initdb, "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", f"--locale={locale}", "--no-sync")
-        run(pg_ctl, "-D", data, "-l", directory / "log", "-w", "-o", options, "start")
-        yield f"postgres://postgres@{quote(str(directory), safe='')}/postgres"
+        made = Cluster(directory, locale)
+        made.start()
+        yield made
     finally:
-        with contextlib.suppress(subprocess.CalledProcessError):
-            run(pg_ctl, "-D", data, "-m", "immediate", "-w", "stop")
+        with contextlib.suppress(subprocess.CalledProcessError, UnboundLocalError):
+            made.stop()
         shutil.rmtree(directory, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def cluster(locale: str = "C.UTF-8") -> Iterator[str]:
+    """Run a cluster and yield its DATABASE_URL."""
+    with own_cluster(locale) as made:
+        yield made.url
 
 
 @pytest.fixture(scope="session")

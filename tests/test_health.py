@@ -29,6 +29,11 @@ def test_everything_well_is_ready(client: Client, valkey: str) -> None:
         "database",
         "recordings",
         "redis",
+        "serving",
+        "signing",
+        "keys",
+        "ledger",
+        "checkpoints",
     }
 
 
@@ -41,17 +46,15 @@ def test_without_redis_it_is_degraded_but_serves(client: Client, settings: Setti
 
 
 def test_recordings_that_cannot_be_written_make_it_unready(client: Client, settings: Settings, valkey: str) -> None:
-    settings.RECORDINGS_DIR = Path("/proc/recordings")
+    settings.OPEN_DIR = Path("/proc/recordings")
     response = client.get("/readyz")
     assert response.status_code == 503
     assert response.json()["status"] == "unready"
     assert not response.json()["checks"]["recordings"]["ok"]
 
 
-def test_a_disk_that_is_nearly_full_makes_it_unready(
-    client: Client, monkeypatch: pytest.MonkeyPatch, valkey: str
-) -> None:
-    monkeypatch.setattr(health, "LEAST_FREE_BYTES", 2**60)
+def test_a_disk_that_is_nearly_full_makes_it_unready(client: Client, settings: Settings, valkey: str) -> None:
+    settings.LEAST_FREE_BYTES = 2**60
     response = client.get("/readyz")
     assert response.status_code == 503
     assert "MB are free" in response.json()["checks"]["recordings"]["detail"]

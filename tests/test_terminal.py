@@ -117,7 +117,9 @@ def test_start_and_end_are_in_the_ledger(server: int, web_01: Host, bob: User) -
     events = AuditEvent.objects.filter(session_id=session_id).order_by("id")
     assert [(event.action, event.actor_name) for event in events] == [
         ("session.started", "bob"),
+        ("session.anchored", ""),
         ("session.ended", "bob"),
+        ("recording.sealed", ""),
     ]
 
 

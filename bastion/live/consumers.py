@@ -13,6 +13,7 @@ from typing import Any
 from uuid import UUID
 
 import structlog
+from django.db import Error as DbError
 
 from bastion.live import endings, wire
 from bastion.live.endings import EndedError, Ending
@@ -88,6 +89,9 @@ class TerminalSocket:
             ending = await self._viewer.ended
         except EndedError as error:
             ending = error.ending
+        except DbError as error:
+            log.warning("no_session_without_database", error=type(error).__name__)
+            ending = endings.NO_DATABASE
         except OSError:
             # The browser went away while it was being told.
             return

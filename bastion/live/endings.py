@@ -75,6 +75,9 @@ ATTACHED_ELSEWHERE = Ending(
 CANNOT_RESUME = Ending(CloseCode.CANNOT_RESUME, "cannot_resume", "This session cannot be taken up again.")
 TOO_MANY_SESSIONS = Ending(CloseCode.TOO_MANY_SESSIONS, "too_many_sessions", "You have too many sessions open.")
 CANNOT_RECORD = Ending(CloseCode.CANNOT_RECORD, "cannot_record", "Recording failed, so nothing more was shown.")
+NO_DATABASE = Ending(
+    CloseCode.CANNOT_RECORD, "no_database", "The database cannot be reached, so no session can begin. Try again later."
+)
 CANNOT_CHECK = Ending(CloseCode.ACCESS_ENDED, "access_unknown", "Your access could not be checked any more.")
 UNREACHABLE = Ending(CloseCode.UNREACHABLE, "unreachable", "The host cannot be reached.")
 LOST = Ending(CloseCode.UNREACHABLE, "host_lost", "The connection to the host was lost.")

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from collections import deque
 from collections.abc import Coroutine
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -12,13 +15,14 @@ from django.conf import settings
 from django.utils import timezone
 from redis.asyncio import Redis
 
+from audit.recording.publishing import SessionStream, StreamPublisher
 from audit.recording.recorder import Outcome, Recorder
-from audit.recording.stream import SessionStream, StreamPublisher
 from audit.sessions import record_changed_key, why_access_ended
 from bastion.live import endings, wire
 from bastion.live.control import listen
 from bastion.live.endings import EndedError, Ending
-from bastion.live.limits import limits_of
+from bastion.live.evidence import anchor_sessions, say_heard, sign_checkpoints
+from bastion.live.limits import in_words, limits_of
 from bastion.live.masking import InputKeeper
 from bastion.live.opening import Opened, open_session, why_not_again
 from bastion.live.outlet import Outlet
@@ -35,6 +39,10 @@ from hosts.models import InputPolicy
 
 log = structlog.get_logger(__name__)
 
+# Seconds before the end of draining at which people are told again.
+DRAIN_NOTICES = (300.0, 60.0, 10.0)
+DRAIN_LOOK_SECONDS = 0.2
+
 
 class Launcher:
     """Starts sessions and keeps those that run in this process. One for each process, made by bastion/asgi.py."""
@@ -43,7 +51,8 @@ class Launcher:
         self.registry = Registry()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._publisher: StreamPublisher | None = None
-        self._listener: asyncio.Task[None] | None = None
+        # What runs beside the sessions for as long as the process does.
+        self._duties: list[asyncio.Task[None]] = []
         self._is_stopping = True
 
     async def launch(self, login: Login, host_id: UUID, size: wire.Size) -> LiveSession:
@@ -75,7 +84,20 @@ class Launcher:
         self._is_stopping = False
         self._publisher = StreamPublisher(Redis.from_url(settings.REDIS_URL, socket_timeout=5))
         self._publisher.start()
-        self._listener = asyncio.get_running_loop().create_task(listen(self.registry), name="control")
+        for duty in (listen(self.registry), anchor_sessions(self.registry), sign_checkpoints(), say_heard()):
+            self._duties.append(asyncio.get_running_loop().create_task(duty))
+
+    async def drain(self, seconds: float) -> None:
+        """Let no session begin, and return when those that run have ended, or after `seconds`. People are told."""
+        self._is_stopping = True
+        deadline = time.monotonic() + seconds
+        notices = deque(sorted({seconds, *(due for due in DRAIN_NOTICES if due < seconds)}, reverse=True))
+        while len(self.registry) and (left := deadline - time.monotonic()) > 0:
+            if notices and left <= notices[0]:
+                notices.popleft()
+                for session in self.registry:
+                    await session.tell(f"The server stops: this session ends in {in_words(left)} at the latest.")
+            await asyncio.sleep(DRAIN_LOOK_SECONDS)
 
     async def stop(self) -> None:
         """End every session, sealed, and let go of Redis."""
@@ -85,10 +107,11 @@ class Launcher:
                 session.end(endings.SHUTTING_DOWN)
             await asyncio.wait(self._tasks, timeout=1)
         # Again and again, for the reason that StreamPublisher.stop gives.
-        while self._listener is not None and not self._listener.done():
-            self._listener.cancel()
-            await asyncio.wait([self._listener], timeout=1)
-        self._listener = None
+        while running := [duty for duty in self._duties if not duty.done()]:
+            for duty in running:
+                duty.cancel()
+            await asyncio.wait(running, timeout=1)
+        self._duties.clear()
         if self._publisher is not None:
             await self._publisher.stop()
             self._publisher = None
@@ -137,7 +160,8 @@ class Launcher:
     def _join(self, login: Login, opened: Opened, target: Target, size: wire.Size) -> tuple[LiveSession, SessionStream]:
         assert self._publisher is not None
         host, session_id = opened.host, opened.session.pk
-        stream = SessionStream(self._publisher, session_id)
+        opened.recorder.on_stored = partial(self._publisher.forget, session_id)
+        stream = SessionStream(self._publisher, session_id, opened.key)
         keeper = InputKeeper(InputPolicy(host.input_policy))
         parts = SessionParts(
             target=target,

@@ -35,19 +35,19 @@ class Limits:
         left = self._started + self.length_limit - now
         if self._length_warnings and left <= self._length_warnings[0]:
             self._length_warnings.pop(0)
-            return f"This session ends in {_minutes(left)}: sessions on this host have a maximum length."
+            return f"This session ends in {in_words(left)}: sessions on this host have a maximum length."
         silence_left = self._active + self.idle_limit - now
         if not self._is_idle_warned and self.idle_limit > IDLE_WARNING and silence_left <= IDLE_WARNING:
             self._is_idle_warned = True
-            return f"This session ends in {_minutes(silence_left)} unless something is typed or shown."
+            return f"This session ends in {in_words(silence_left)} unless something is typed or shown."
         return None
 
     def ending(self) -> Ending | None:
         now = time.monotonic()
         if now - self._started > self.length_limit:
-            return endings.TOO_LONG.because(f"Sessions on this host last {_minutes(self.length_limit)} at most.")
+            return endings.TOO_LONG.because(f"Sessions on this host last {in_words(self.length_limit)} at most.")
         if now - self._active > self.idle_limit:
-            limit = _minutes(self.idle_limit)
+            limit = in_words(self.idle_limit)
             return endings.IDLE.because(f"Nothing was typed or shown for {limit}, the limit for this host.")
         return None
 
@@ -59,6 +59,7 @@ def limits_of(host: Host) -> Limits:
     )
 
 
-def _minutes(seconds: float) -> str:
+def in_words(seconds: float) -> str:
+    """Return a length of time for people, e.g. "10 min" or "20 s"."""
     minutes = round(seconds / 60)
     return f"{minutes} min" if minutes else f"{round(seconds)} s"

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from uuid import UUID, uuid4
 
 from django.conf import settings
 
-from audit.asciicast import Header
+from audit.evidence.signer import why_not_signing
 from audit.models import Session
-from audit.recording.key import make_key
+from audit.recording.key import KeyUnavailableError, make_key, new_recording_key
 from audit.recording.recorder import Recorder, open_recording
 from audit.recording.segment import RecordingFailedError
-from audit.sessions import TooManySessionsError, new_session, record_denied, save_started, why_access_ended
+from audit.sessions import (
+    TooManySessionsError,
+    header_of,
+    new_session,
+    record_denied,
+    save_started,
+    why_access_ended,
+)
 from bastion.live import endings, wire
 from bastion.live.endings import EndedError, Ending
 from hosts.access import Action, access_host
@@ -27,6 +34,7 @@ class Opened:
 
     host: Host
     session: Session
+    key: bytes = field(repr=False)
     recorder: Recorder
     began_at: float
 
@@ -34,24 +42,19 @@ class Opened:
 def open_session(login: Login, host_id: UUID, size: wire.Size) -> Opened:
     """Pass the gate, then make the recording and the row durable. Raises EndedError."""
     host = _admit(login, host_id)
+    if problem := why_not_signing():
+        raise EndedError(endings.CANNOT_RECORD.because(f"Recording could not begin: {problem}"))
     session_id = uuid4()
-    key, sealed_key = make_key(session_id)
+    key = make_key()
     began_at = time.monotonic()
-    session = new_session(session_id, sealed_key, login, host, cols=size.cols, rows=size.rows)
-    header = Header(
-        cols=size.cols,
-        rows=size.rows,
-        timestamp=int(session.started_at.timestamp()),
-        title=f"{session.user_name} on {host.name}",
-        env={"TERM": "xterm-256color"},
-        encoding=host.encoding,
-    )
+    session = new_session(session_id, login, host, cols=size.cols, rows=size.rows)
     try:
-        recorder = open_recording(session_id, key, header)
-    except RecordingFailedError as error:
+        recording_key = new_recording_key(session_id, 0, key)
+        recorder = open_recording(session_id, key, header_of(session))
+    except (RecordingFailedError, KeyUnavailableError) as error:
         raise EndedError(endings.CANNOT_RECORD.because(f"Recording could not begin: {error}.")) from error
     try:
-        save_started(session, login, settings.SESSIONS_PER_USER)
+        save_started(session, recording_key, login, settings.SESSIONS_PER_USER)
     except TooManySessionsError as error:
         recorder.abandon()
         record_denied(login, host, host_id, "too many sessions")
@@ -60,7 +63,7 @@ def open_session(login: Login, host_id: UUID, size: wire.Size) -> Opened:
     except BaseException:
         recorder.abandon()
         raise
-    return Opened(host, session, recorder, began_at)
+    return Opened(host, session, key, recorder, began_at)
 
 
 def why_not_again(login: Login, host_id: UUID) -> Ending | None:

@@ -19,8 +19,6 @@ from hosts.logins import Login
 
 log = structlog.get_logger(__name__)
 
-# A database that does not answer for so long is no reason to believe in a grant any more.
-BLIND_SECONDS = 30
 _CAUSES = {
     "grant ended": "Your grant for this host ended or was withdrawn, or the host was disabled.",
     "signed out": "You signed out.",
@@ -60,12 +58,14 @@ class Watchdog:
             self._woken.clear()
             login = self._login
             try:
-                async with asyncio.timeout(BLIND_SECONDS):
+                async with asyncio.timeout(settings.DATABASE_GRACE):
                     ending = await ask_database(self._look, login)
                 seen_at = time.monotonic()
             except (DbError, TimeoutError) as error:
                 log.warning("access_not_checked", session=str(self._session_id), error=type(error).__name__)
-                ending = endings.CANNOT_CHECK if time.monotonic() - seen_at > BLIND_SECONDS else None
+                # Nobody who does not answer for so long is a reason to believe in a grant any more.
+                is_blind = time.monotonic() - seen_at > settings.DATABASE_GRACE
+                ending = endings.CANNOT_CHECK if is_blind else None
             # What was found out about a sign-in that the session does not depend on any more is no reason.
             if ending is not None and login is self._login:
                 return ending
