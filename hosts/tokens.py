@@ -15,6 +15,7 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from hosts import clock
 from hosts.models import ApiToken
 from hosts.vault import Secret
 
@@ -81,7 +82,7 @@ def why_invalid(token: ApiToken) -> str | None:
         return "account disabled"
     if token.revoked_at is not None:
         return "token revoked"
-    if token.expires_at <= timezone.now():
+    if token.expires_at <= clock.now():
         return "token expired"
     return None
 
