@@ -1,14 +1,17 @@
-"""What must be right about the database before anything is kept in it."""
+"""What must be right about the database and the identity before anything is kept."""
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Sequence
 from typing import Any
 
-from django.core.checks import CheckMessage, Error, Tags, register
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Tags, Warning, register  # noqa: A004 Django's name
 from django.db import connections
 
 LOCALE_WITHOUT_LETTERS = "audit.E001"
+IDENTITY_FOR_OTHERS = "audit.W001"
 
 
 @register(Tags.database)
@@ -37,3 +40,16 @@ def _libc_locale(alias: str) -> str:
         )
         row = cursor.fetchone()
     return row[0] if row else ""
+
+
+@register(Tags.security)
+def check_identity_file(**_unused: Any) -> list[CheckMessage]:
+    """Warn about an identity that everybody on this machine may read, and with it every recording."""
+    try:
+        mode = settings.IDENTITY_FILE.stat().st_mode
+    except OSError:
+        return []
+    if not mode & stat.S_IROTH:
+        return []
+    hint = f"chmod 600 {settings.IDENTITY_FILE}"
+    return [Warning("Everybody on this machine may read BASTION_IDENTITY_FILE.", hint=hint, id=IDENTITY_FOR_OTHERS)]

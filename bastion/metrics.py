@@ -31,6 +31,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
 from audit.models import Segment, Session
+from audit.recording.waiting import waiting
 from hosts.client_address import client_address
 from hosts.logins import NotSignedIn, bearer_token, login_of_token
 
@@ -63,10 +64,22 @@ class StateCollector(Collector):
         )
         running = Session.objects.filter(state__in=Session.RUNNING).count()
         yield GaugeMetricFamily("bastion_sessions_running", "Sessions that run, on all nodes.", value=running)
+        yield from _waiting()
         depth = queue_depth()
         yield GaugeMetricFamily("bastion_redis_up", "Whether Redis answers.", value=float(depth is not None))
         if depth is not None:
             yield GaugeMetricFamily("bastion_queue_depth", "Jobs that wait for a worker.", value=depth)
+
+
+def _waiting() -> Iterator[Metric]:
+    """Yield what the store has not got yet: it grows while the store is away."""
+    here = waiting()
+    yield GaugeMetricFamily(
+        "bastion_store_segments_waiting",
+        "Segments on this node's disk that are not stored yet, the open ones included.",
+        value=here.segments,
+    )
+    yield GaugeMetricFamily("bastion_store_bytes_waiting", "Bytes of their files.", value=here.size)
 
 
 def queue_depth() -> int | None:

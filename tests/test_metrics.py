@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from django.contrib.auth.models import User
@@ -48,7 +49,7 @@ def test_a_segment_that_waits_for_the_index_shows_as_lag(client: Client, bob: Us
     host = Host.objects.create(name="web-01", address="192.0.2.1")
     now = timezone.now()
     session = Session.objects.create(
-        user=bob, user_name="bob", host=host, host_name="web-01", started_at=now, cols=80, rows=24, sealed_key=b"-"
+        user=bob, user_name="bob", host=host, host_name="web-01", started_at=now, cols=80, rows=24
     )
     Segment.objects.create(
         session=session, n=0, start=0, end=1, cols=80, rows=24, plain_bytes=1, stored_bytes=1, output_bytes=1, events=1,
@@ -58,6 +59,20 @@ def test_a_segment_that_waits_for_the_index_shows_as_lag(client: Client, bob: Us
     assert 90 <= metrics["bastion_index_lag_seconds"] < 120
     assert metrics["bastion_index_segments_waiting"] == 1
     assert metrics["bastion_sessions_running"] == 1
+
+
+def test_what_the_store_has_not_got_shows(client: Client, settings: Settings, tmp_path: Path, valkey: str) -> None:
+    settings.OPEN_DIR = tmp_path
+    assert scrape(client)["bastion_store_segments_waiting"] == 0
+    directory = tmp_path / "a session"
+    directory.mkdir()
+    for name, size in (("0.cast", 1000), ("0.object", 300), ("1.cast", 7), ("lock", 50), ("reserve", 5000)):
+        (directory / name).write_bytes(bytes(size))
+    (tmp_path / "a file").touch()
+    metrics = scrape(client)
+    assert (metrics["bastion_store_segments_waiting"], metrics["bastion_store_bytes_waiting"]) == (2, 1307)
+    settings.OPEN_DIR = tmp_path / "not there"
+    assert scrape(client)["bastion_store_bytes_waiting"] == 0
 
 
 def test_without_redis_the_rest_is_still_there(client: Client, settings: Settings) -> None:

@@ -1,4 +1,4 @@
-"""What the indexer carries from one segment to the next, sealed in the session's row."""
+"""What the indexer carries from one segment to the next, encrypted in the session's row."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from audit.indexing.observations import Observation, pack, unpack
 from audit.indexing.observe import Observer
 from audit.indexing.screen import Screen
 from audit.indexing.text import TextCollector
-from hosts.vault import open_sealed, seal
+from audit.recording.encryption import decrypt, encrypt
 
 # A day of a busy shell has a few thousand. Beyond this the oldest are let go, and their commands stay as they are.
 MAX_OBSERVATIONS: Final = 50_000
@@ -44,8 +44,8 @@ class Carried:
             del self.observations[: MAX_OBSERVATIONS // 2]
             self.first_t = self.observations[0].t
 
-    def sealed(self, session_id: UUID) -> bytes:
-        """Return the state for the session's row. It holds what was on the screen, so it is sealed."""
+    def encrypted(self, key: bytes, session_id: UUID) -> bytes:
+        """Return the state for the session's row. It holds what was on the screen, so the recording's key is for it."""
         state = {
             "next_n": self.next_n,
             "first_t": self.first_t,
@@ -55,12 +55,12 @@ class Carried:
             "observer": self.collector.observer.state(),
             "text": self.collector.state(),
         }
-        return seal(zlib.compress(orjson.dumps(state, default=_plain)), _context(session_id))
+        return encrypt(key, _context(session_id), zlib.compress(orjson.dumps(state, default=_plain)))
 
     @classmethod
-    def opened(cls, sealed: bytes, session_id: UUID) -> Carried:
-        """Undo `sealed`. Raises VaultError."""
-        state = orjson.loads(zlib.decompress(open_sealed(sealed, _context(session_id)).reveal()))
+    def decrypted(cls, key: bytes, session_id: UUID, encrypted: bytes) -> Carried:
+        """Undo `encrypted`. Raises audit.recording.encryption.DecryptionError."""
+        state = orjson.loads(zlib.decompress(decrypt(key, _context(session_id), encrypted)))
         collector = TextCollector(Observer.restore(state["observer"]))
         collector.restore_state(state["text"])
         return cls(
@@ -73,8 +73,8 @@ class Carried:
         )
 
 
-def _context(session_id: UUID) -> str:
-    return f"audit.session:{session_id}:index_state"
+def _context(session_id: UUID) -> bytes:
+    return b"bastion-index-state-v1\n" + session_id.bytes
 
 
 def _plain(value: object) -> object:

@@ -20,16 +20,18 @@ from audit.events import Event, Resize
 from audit.indexing.carried import Carried
 from audit.indexing.found import RECENT, index_update, plan_update, store_update
 from audit.indexing.screen import ScreenError
+from audit.indexing.snapshots import encrypt_snapshot
 from audit.indexing.text import passages
 from audit.models import Segment, Session
+from audit.recording.encryption import DecryptionError
+from audit.recording.key import recording_key
 from audit.recording.reading import read_events
 from audit.search import backend
-from hosts.vault import VaultError, seal
 
 log = structlog.get_logger(__name__)
 
 # Longer than the biggest segment takes on a slow machine; a crashed indexer holds its session up for this long.
-LEASE: Final = timedelta(minutes=2)
+LEASE: Final = timedelta(seconds=45)
 # No segment is closed any more in these.
 _OVER: Final = (Session.State.SEALED, Session.State.RECOVERED, Session.State.IMPORTED, Session.State.FAILED)
 
@@ -43,7 +45,7 @@ def find_unindexed() -> list[UUID]:
     waiting = Segment.objects.filter(session=OuterRef("pk"), indexed_at__isnull=True)
     idle = Q(index_claimed_until__isnull=True) | Q(index_claimed_until__lt=timezone.now())
     unfinished = Q(state__in=_OVER, index_state__isnull=False)
-    sessions = Session.objects.filter(idle).filter(Exists(waiting) | unfinished)
+    sessions = Session.objects.filter(idle, deleted_at__isnull=True).filter(Exists(waiting) | unfinished)
     return list(sessions.order_by("started_at").values_list("pk", flat=True))
 
 
@@ -51,7 +53,7 @@ def index_session(session_id: UUID) -> int:
     """Index the closed segments of a session that are not indexed yet; return how many that were.
 
     Returns 0 if another process is at it, or if there is no such session. Raises audit.recording.storage.StorageError
-    when a segment cannot be read at the moment.
+    when a segment cannot be read at the moment, audit.recording.key.KeyUnavailableError when it cannot be read here.
     """
     count = 0
     while (until := _claim(session_id)) is not None:
@@ -82,8 +84,10 @@ class _Indexing:
     def __init__(self, session_id: UUID, until: datetime) -> None:
         self._session = Session.objects.get(pk=session_id)
         self._until = until
+        self._key = b""
 
     def run(self) -> int:
+        self._key = recording_key(self._session.pk)
         segments = self._unindexed()
         for segment in segments:
             self._index(segment)
@@ -108,10 +112,10 @@ class _Indexing:
         return carried.next_n if carried else 0
 
     def _carried(self) -> Carried | None:
-        sealed = self._session.index_state
+        encrypted = self._session.index_state
         try:
-            return Carried.opened(bytes(sealed), self._session.pk) if sealed else None
-        except (VaultError, ScreenError, KeyError, TypeError, ValueError) as error:
+            return Carried.decrypted(self._key, self._session.pk, bytes(encrypted)) if encrypted else None
+        except (DecryptionError, ScreenError, KeyError, TypeError, ValueError) as error:
             log.warning("index_state_unusable", session=str(self._session.pk), error=str(error))
             return None
 
@@ -126,13 +130,13 @@ class _Indexing:
         self._index_text(segment, carried)
         update = plan_update(self._session, carried.observations, carried.first_t, RECENT)
         index_update(update)
-        sealed = carried.sealed(self._session.pk)
+        encrypted = carried.encrypted(self._key, self._session.pk)
         with transaction.atomic():
             until = self._extend_lease()
             store_update(update)
-            Session.objects.filter(pk=self._session.pk).update(index_state=sealed, index_error=_error_of(carried))
+            Session.objects.filter(pk=self._session.pk).update(index_state=encrypted, index_error=_error_of(carried))
             _store_snapshot(segment, snapshot, carried)
-        self._session.index_state = sealed
+        self._session.index_state = encrypted
         self._until = until
 
     def _finish(self) -> None:
@@ -163,8 +167,7 @@ class _Indexing:
 
 def _store_snapshot(segment: Segment, snapshot: str | None, carried: Carried) -> None:
     if snapshot is not None:
-        context = f"audit.segment:{segment.session_id}:{segment.n}:snapshot"
-        segment.snapshot = seal(snapshot.encode(), context)
+        segment.snapshot = encrypt_snapshot(segment, snapshot)
         segment.snapshot_cols, segment.snapshot_rows = carried.collector.observer.screen.size
     segment.indexed_at = timezone.now()
     segment.save(update_fields=["snapshot", "snapshot_cols", "snapshot_rows", "indexed_at"])

@@ -9,17 +9,17 @@ from django.conf import settings
 from audit.asciicast import Header, encode_event, encode_header
 from audit.events import Event
 from audit.models import Session
-from audit.recording.key import recording_key
 from audit.recording.segment import SegmentFacts, facts_of
 from audit.recording.shipping import ClosedSegment, ship_segment
 
 
-def store_imported(session: Session, header: Header, events: Iterable[Event]) -> None:
+def store_imported(session: Session, key: bytes, header: Header, events: Iterable[Event]) -> None:
     """Store a whole recording as closed segments of the session, whose row has the header's size and encoding.
+
+    `key` is the session's first one: whoever imports need not be able to read.
 
     Raises audit.asciicast.CastError if `events` do, StorageError, OSError.
     """
-    key = recording_key(session)
     facts = SegmentFacts(n=0, cols=header.cols, rows=header.rows, encoding=header.encoding, previous_t=0.0)
     prefix = encode_header(header)
     for chunk in _chunks(events):

@@ -4,25 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import zstandard
-
 from audit.asciicast import Header, decode_events, decode_header
 from audit.events import Event
 from audit.models import Segment, Session
-from audit.recording.shipping import decode_object
+from audit.recording import chain
+from audit.recording.key import recording_key
+from audit.recording.objects import ObjectError, decode_object
+from audit.recording.shipping import chain_before
 from audit.recording.storage import StorageError, load_object
 
 
 def read_segment(segment: Segment) -> bytes:
-    """Return the segment's asciicast v2 lines; segment 0 begins with the header. Raises StorageError."""
+    """Return the segment's asciicast v2 lines; segment 0 begins with the header.
+
+    Raises StorageError, audit.recording.key.KeyUnavailableError.
+    """
+    # The key first: of a recording that was deleted, nothing else is to be looked for.
+    key = recording_key(segment.session_id, segment.key_ordinal)
+    stored = load_object(segment.object_name)
+    if chain.sha256(stored).hex() != segment.object_sha256:
+        raise StorageError(f"{segment.object_name} is not what was stored.")
     try:
-        return decode_object(load_object(segment.object_name), segment.plain_bytes)
-    except zstandard.ZstdError as error:
+        previous_chain = chain_before(segment.session_id, segment.n)
+        return decode_object(
+            key, segment.session_id, segment.n, previous_chain, stored, plain_bytes=segment.plain_bytes
+        )
+    except (ObjectError, ValueError) as error:
         raise StorageError(f"{segment.object_name} is not what was stored: {error}") from error
 
 
 def read_events(segment: Segment) -> Iterator[Event]:
-    """Yield the segment's events. Raises StorageError, audit.asciicast.CastError."""
+    """Yield the segment's events. Raises StorageError, KeyUnavailableError, audit.asciicast.CastError."""
     lines = read_segment(segment).splitlines(keepends=True)
     return decode_events(lines[1:] if segment.n == 0 else lines)
 

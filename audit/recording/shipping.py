@@ -2,104 +2,203 @@
 
 from __future__ import annotations
 
+import errno
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Self
 from uuid import UUID
 
-import zstandard
+import orjson
+import structlog
 from django.db import transaction
 from django.db.models import F
 from django.db.models.functions import Greatest
 from django.utils import timezone
 
+from audit.evidence.anchors import anchor_closed
 from audit.models import Segment, Session
 from audit.queue import request_indexing
 from audit.recording import chain
+from audit.recording.objects import ObjectError, decode_object, encode_object, object_name
+from audit.recording.ownership import ensure_owner
 from audit.recording.segment import SegmentFacts
-from audit.recording.storage import store_object, sync_directory
+from audit.recording.storage import StorageError, load_object, store_object, sync_directory
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class ClosedSegment:
-    """A segment that nothing is appended to any more. `facts` describe exactly the lines in `plain`."""
+    """A segment that nothing is appended to any more. `facts` describe exactly the lines in `plain`.
+
+    `key_ordinal` says which RecordingKey it is to be encrypted with.
+    """
 
     facts: SegmentFacts
     plain: bytes
     recovered: bool = False
+    key_ordinal: int = 0
 
 
-def encode_object(plain: bytes) -> bytes:
-    """Return what is stored for a segment's asciicast bytes: one zstd frame with a checksum."""
-    return zstandard.ZstdCompressor(level=3, write_checksum=True).compress(plain)
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """A segment as it is stored, and what its row needs that cannot be found again without the key."""
 
+    content: bytes
+    key_ordinal: int
+    plain_sha256: bytes
+    previous_chain: bytes
 
-def decode_object(stored: bytes, plain_bytes: int) -> bytes:
-    """Return the asciicast bytes of a stored object, never more than `plain_bytes`. Raises zstandard.ZstdError."""
-    return zstandard.ZstdDecompressor().decompress(stored, max_output_size=plain_bytes)
+    def to_file(self) -> bytes:
+        """Return one line of JSON and then the object."""
+        line = {
+            "object_sha256": chain.sha256(self.content).hex(),
+            "key": self.key_ordinal,
+            "plain_sha256": self.plain_sha256.hex(),
+            "previous_chain": self.previous_chain.hex(),
+        }
+        return orjson.dumps(line) + b"\n" + self.content
 
-
-def object_name(session_id: UUID, n: int) -> str:
-    return f"{session_id.hex[:2]}/{session_id}/{n:06d}.cast.zst"
+    @classmethod
+    def from_file(cls, kept: bytes) -> Self:
+        """Undo `to_file`. Raises ValueError, KeyError if that is not what it is."""
+        line, _, content = kept.partition(b"\n")
+        about = orjson.loads(line)
+        if chain.sha256(content).hex() != about["object_sha256"]:
+            raise ValueError("the object was damaged on the local disk")
+        return cls(
+            content=content,
+            key_ordinal=int(about["key"]),
+            plain_sha256=bytes.fromhex(about["plain_sha256"]),
+            previous_chain=bytes.fromhex(about["previous_chain"]),
+        )
 
 
 def ship_segment(session_id: UUID, key: bytes, segment: ClosedSegment, *, path: Path | None = None) -> None:
     """Store the segment and commit its row; doing it again is safe and changes nothing.
 
-    With `path`, the segment's file, the encoded bytes are kept beside it until they are stored, so that a try after a
-    crash ships the same bytes; then both files are removed. Raises StorageError, OSError or django.db.Error.
+    Segments come in order: the chain up to the one before is bound into the object. With `path`, the segment's file,
+    the object is made once and kept beside it, durable, until its row is committed: a try after a crash ships the same
+    bytes, even one that has not got the key. Then both files are removed.
+
+    Raises StorageError, OSError, django.db.Error, ValueError if the segment before is missing.
     """
-    encoded_path = path.with_suffix(".object") if path else None
-    encoded = _encode_once(segment.plain, encoded_path)
-    name = object_name(session_id, segment.facts.n)
-    store_object(name, encoded)
-    _commit_row(session_id, key, segment, name, encoded)
-    if path and encoded_path:
+    n = segment.facts.n
+    if not Segment.objects.filter(session_id=session_id, n=n).exists():
+        encoded_path = encoded_path_of(path) if path else None
+        encoded = _encode_once(session_id, key, segment, encoded_path)
+        name = object_name(session_id, n, encoded.key_ordinal)
+        store_object(name, encoded.content)
+        _commit_row(session_id, segment, name, encoded)
+    if path:
         path.unlink(missing_ok=True)
-        encoded_path.unlink(missing_ok=True)
+        encoded_path_of(path).unlink(missing_ok=True)
     request_indexing(session_id)
 
 
-def _encode_once(plain: bytes, encoded_path: Path | None) -> bytes:
-    if encoded_path is None:
-        return encode_object(plain)
-    if encoded_path.exists():
-        return encoded_path.read_bytes()
-    encoded = encode_object(plain)
-    partial = encoded_path.with_suffix(".partial")
-    with partial.open("wb") as file:
-        file.write(encoded)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.rename(encoded_path)
-    sync_directory(encoded_path.parent)
+def read_synced(path: Path) -> bytes:
+    """Return a closed segment's bytes, safe from a power cut: what is made of them must not outlive them."""
+    with path.open("rb") as file:
+        os.fdatasync(file.fileno())
+        return file.read()
+
+
+def encoded_path_of(path: Path) -> Path:
+    """Return where the object of a segment's file is kept until it is stored."""
+    return path.with_suffix(".object")
+
+
+def chain_before(session_id: UUID, n: int) -> bytes:
+    """Return chain[n-1]. Raises ValueError if segment n-1 is not stored."""
+    if n == 0:
+        return chain.start(session_id)
+    previous = Segment.objects.filter(session_id=session_id, n=n - 1).values_list("chain", flat=True).first()
+    if previous is None:
+        raise ValueError(f"segment {n} of {session_id} came before segment {n - 1}")
+    return bytes.fromhex(previous)
+
+
+def _encode_once(session_id: UUID, key: bytes, segment: ClosedSegment, kept: Path | None) -> Encoded:
+    n = segment.facts.n
+    previous_chain = chain_before(session_id, n)
+    encoded = _kept(kept) if kept is not None else None
+    # Another chain: what came before it was given up and made again by a recovery.
+    if encoded is not None and encoded.previous_chain == previous_chain:
+        return encoded
+    encoded = Encoded(
+        content=encode_object(key, session_id, n, previous_chain, segment.plain),
+        key_ordinal=segment.key_ordinal,
+        plain_sha256=chain.plain_digest(key, n, segment.plain),
+        previous_chain=previous_chain,
+    )
+    if kept is None:
+        return encoded
+    try:
+        _keep(kept, encoded.to_file())
+    except OSError as error:
+        # A full local disk must not keep a recording from a store that has room.
+        if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
+            raise
+        kept.with_suffix(".partial").unlink(missing_ok=True)
+        return _stored_before(session_id, key, segment, encoded) or encoded
     return encoded
 
 
-def _commit_row(session_id: UUID, key: bytes, segment: ClosedSegment, name: str, encoded: bytes) -> None:
+def _stored_before(session_id: UUID, key: bytes, segment: ClosedSegment, made: Encoded) -> Encoded | None:
+    """Return the object that an earlier try has stored without keeping it here, if it holds exactly this segment."""
+    n = segment.facts.n
+    try:
+        stored = load_object(object_name(session_id, n, made.key_ordinal))
+        plain = decode_object(key, session_id, n, made.previous_chain, stored, plain_bytes=len(segment.plain))
+    except (StorageError, ObjectError):
+        return None
+    return replace(made, content=stored) if plain == segment.plain else None
+
+
+def _kept(path: Path) -> Encoded | None:
+    try:
+        return Encoded.from_file(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except (ValueError, KeyError) as error:
+        log.warning("object_made_again", path=str(path), error=str(error))
+        return None
+
+
+def _keep(path: Path, content: bytes) -> None:
+    partial = path.with_suffix(".partial")
+    with partial.open("wb") as file:
+        os.fchmod(file.fileno(), 0o600)
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    partial.rename(path)
+    sync_directory(path.parent)
+
+
+def _commit_row(session_id: UUID, segment: ClosedSegment, name: str, encoded: Encoded) -> None:
     facts = segment.facts
-    object_sha256 = chain.sha256(encoded)
-    plain_sha256 = chain.plain_digest(key, facts.n, segment.plain)
+    object_sha256 = chain.sha256(encoded.content)
+    link = chain.link(encoded.previous_chain, object_sha256, encoded.plain_sha256)
     with transaction.atomic():
-        previous = Segment.objects.filter(session_id=session_id, n=facts.n - 1).first()
-        if previous is None and facts.n > 0:
-            raise ValueError(f"segment {facts.n} of {session_id} came before segment {facts.n - 1}")
-        before = bytes.fromhex(previous.chain) if previous else chain.start(session_id)
+        ensure_owner(session_id)
         _, is_created = Segment.objects.get_or_create(
             session_id=session_id,
             n=facts.n,
             defaults={
                 "object_name": name,
+                "key_ordinal": encoded.key_ordinal,
                 "object_sha256": object_sha256.hex(),
-                "plain_sha256": plain_sha256.hex(),
-                "chain": chain.link(before, object_sha256, plain_sha256).hex(),
+                "plain_sha256": encoded.plain_sha256.hex(),
+                "chain": link.hex(),
                 "start": facts.start or 0.0,
                 "end": facts.end,
                 "cols": facts.cols,
                 "rows": facts.rows,
                 "plain_bytes": len(segment.plain),
-                "stored_bytes": len(encoded),
+                "stored_bytes": len(encoded.content),
                 "output_bytes": facts.output_bytes,
                 "events": facts.events,
                 "silences": facts.silences,
@@ -108,12 +207,14 @@ def _commit_row(session_id: UUID, key: bytes, segment: ClosedSegment, name: str,
                 "closed_at": timezone.now(),
             },
         )
-        if is_created:
-            Session.objects.filter(pk=session_id).update(
-                duration=Greatest(F("duration"), facts.end),
-                output_bytes=F("output_bytes") + facts.output_bytes,
-                events=F("events") + facts.events,
-            )
+        if not is_created:
+            return
+        Session.objects.filter(pk=session_id).update(
+            duration=Greatest(F("duration"), facts.end),
+            output_bytes=F("output_bytes") + facts.output_bytes,
+            events=F("events") + facts.events,
+        )
+        anchor_closed(session_id, facts.n, link.hex(), object_sha256.hex())
 
 
 def end_of_recording(session: Session) -> datetime:
