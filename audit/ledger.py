@@ -1,21 +1,27 @@
 """The ledger: who did what to which object, when, from where, with which outcome. It only ever grows.
 
-Three things keep it so: `AuditEvent.save` and `.delete` refuse a line that is stored, triggers in the database
-(audit/append_only.py) refuse UPDATE and DELETE from anybody, and actions are a closed set.
+Four things keep it so: `AuditEvent.save` and `.delete` refuse a line that is stored, triggers in the database
+(audit/append_only.py) refuse UPDATE and DELETE from anybody, actions are a closed set, and every line becomes a leaf of
+a tree whose root is signed (audit/evidence/), which tells whoever remembers an earlier root that a line was changed.
 """
 
 from __future__ import annotations
 
+import math
+import secrets
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
+from django.db import transaction
 from django.db.models import Field
 from django.utils import timezone
 
-from audit.models import AuditEvent
+from audit.models import AuditEvent, PendingLeaf
 from hosts.logins import Login
+
+SALT_BYTES = 32
 
 
 class Action(StrEnum):
@@ -39,6 +45,12 @@ class Action(StrEnum):
     RECORDING_IMPORTED = "recording.imported"
     RECORDING_RECOVERED = "recording.recovered"
     RECORDING_VERIFIED = "recording.verified"
+    RECORDING_DELETED = "recording.deleted"
+    RETENTION_CHANGED = "retention.changed"
+    HOLD_PLACED = "hold.placed"
+    HOLD_RELEASED = "hold.released"
+    KEY_ROTATED = "key.rotated"
+    KEY_REWRAPPED = "key.rewrapped"
     SEARCH_PERFORMED = "search.performed"
     AUDIT_EXPORTED = "audit.exported"
 
@@ -76,6 +88,8 @@ def storable(value: Any) -> Any:
             return {storable(str(key)): storable(item) for key, item in value.items()}
         case list() | tuple() | set() | frozenset():
             return [storable(item) for item in value]
+        case float() if not math.isfinite(value):
+            return str(value)
         case bool() | int() | float() | None:
             return value
         case _:
@@ -102,12 +116,12 @@ def record(
     outcome: str = AuditEvent.Outcome.OK,
     detail: Mapping[str, Any] | None = None,
 ) -> AuditEvent:
-    """Write one line, in the transaction of the caller if there is one.
+    """Write one line, in the transaction of the caller if there is one; the tree takes it up after the commit.
 
     `login` is who did it and from where; None is the system, or somebody who is not signed in, whom `actor_name`
     may name. Raises ValueError for an action or outcome that is not in the closed set.
     """
-    return AuditEvent.objects.create(
+    line = AuditEvent(
         at=timezone.now(),
         actor_id=login.user.pk if login else None,
         actor_name=_fitting("actor_name", actor_name or (login.user.get_username() if login else "")),
@@ -120,4 +134,10 @@ def record(
         address=_fitting("address", address or (login.address if login else "")),
         outcome=AuditEvent.Outcome(outcome).value,
         detail=storable(dict(detail or {})),
+        salt=secrets.token_bytes(SALT_BYTES),
     )
+    # No savepoint: a line that cannot be written must undo what it is about.
+    with transaction.atomic(savepoint=False):
+        line.save(force_insert=True)
+        PendingLeaf.objects.create(event=line)
+    return line

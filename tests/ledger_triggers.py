@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.core.management.commands.flush import Command as Flush
 from django.db import connections
 
 from audit import append_only
+from audit.evidence import checkpoints, publishing
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -28,3 +31,10 @@ def ledger_can_be_flushed() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Flush, "handle", handle)
         yield
+
+
+@pytest.fixture(autouse=True)
+def nothing_was_signed_before() -> None:
+    """Each test's ledger begins anew, which the machine's memory of the last checkpoint would rightly object to."""
+    for name in (checkpoints.STATE, publishing.STATE):
+        (Path(settings.DATA_DIR) / name).unlink(missing_ok=True)
