@@ -54,6 +54,17 @@ app.conf.update(
             "schedule": 30.0,
             "options": {"expires": 30},
         },
+        # Web processes do it every 2 s; this is for when none runs.
+        "keep checkpoints": {
+            "task": "audit.tasks.keep_checkpoints",
+            "schedule": 10.0,
+            "options": {"expires": 10},
+        },
+        "apply retention": {
+            "task": "audit.tasks.apply_retention",
+            "schedule": 3600.0,
+            "options": {"expires": 3600},
+        },
     },
 )
 app.autodiscover_tasks()

@@ -233,6 +233,9 @@ class AuditEvent(models.Model):
             models.Index(fields=["-at", "-id"], condition=~models.Q(action="session.anchored"), name="event_listed"),
             models.Index(fields=["action", "-at"], name="event_by_action"),
             models.Index(fields=["object_type", "object_id"], name="event_by_object"),
+            models.Index(
+                fields=["session_id", "id"], condition=models.Q(session_id__isnull=False), name="event_by_session"
+            ),
         ]
 
     def __str__(self) -> str:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import threading
-from pathlib import Path
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import pytest
 from django.conf import settings
@@ -16,14 +15,16 @@ from django.utils import timezone
 from audit import sessions
 from audit.asciicast import Header
 from audit.events import Output, Resize
-from audit.models import AuditEvent, Segment, Session
-from audit.recording.directory import RecordingDirectory, has_directory
-from audit.recording.key import make_key
-from audit.recording.reading import iter_events
-from audit.recording.recorder import Outcome, Recorder, open_recording
-from audit.recording.recovery import recover_all, split_torn
+from audit.models import AuditEvent, RecordingKey, Segment, Session
+from audit.recording.directory import LockedError, create_directory, has_directory, lock_directory
+from audit.recording.key import make_key, new_recording_key
+from audit.recording.recorder import Outcome, open_recording
+from audit.recording.recovery import recover_all
+from audit.recording.salvage import split_torn
 from audit.recording.segment import RecordingFailedError
 from hosts.models import Host
+from tests.crashes import begin, die, make_old, shown_in
+from tests.polling import eventually
 from tests.recordings import make_host, web_login
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -32,27 +33,6 @@ pytestmark = pytest.mark.django_db(transaction=True)
 @pytest.fixture
 def host() -> Host:
     return make_host("web-01")
-
-
-def begin(bob: User, host: Host) -> Recorder:
-    """Start a recording as a session does."""
-    session_id = uuid4()
-    key, sealed_key = make_key(session_id)
-    session = sessions.new_session(session_id, sealed_key, web_login(bob), host, cols=80, rows=24)
-    recorder = open_recording(session_id, key, Header(cols=80, rows=24, timestamp=1))
-    sessions.save_started(session, web_login(bob), 1000)
-    return recorder
-
-
-def die(recorder: Recorder) -> Path:
-    """Let go of the lock without a word, as kill -9 does. Return the recording's directory."""
-    directory: RecordingDirectory = recorder._directory
-    directory.release()
-    return directory.path
-
-
-def shown_in(session_id: UUID) -> str:
-    return "".join(event.text for event in iter_events(Session.objects.get(pk=session_id)) if isinstance(event, Output))
 
 
 def test_every_whole_event_is_kept_and_marked_recovered(bob: User, host: Host) -> None:
@@ -132,26 +112,126 @@ def test_recovering_again_and_at_the_same_time_changes_nothing(bob: User, host: 
         assert AuditEvent.objects.filter(session_id=recorder.session_id, action="recording.recovered").count() == 1
 
 
-def test_a_directory_without_a_session_is_set_aside() -> None:
+def test_a_directory_without_a_session_is_set_aside_when_it_is_old() -> None:
     session_id = uuid4()
-    key, _ = make_key(session_id)
-    recorder = open_recording(session_id, key, Header(cols=80, rows=24, timestamp=1))
-    die(recorder)
+    path = die(open_recording(session_id, make_key(), Header(cols=80, rows=24, timestamp=1)))
 
     recover_all()
+    assert has_directory(session_id), "its row may be on its way"
 
+    make_old(path)
+    recover_all()
     assert not has_directory(session_id)
     assert (settings.RECORDINGS_DIR / "orphaned" / str(session_id) / "0.cast").exists()
 
 
-def test_a_session_whose_directory_is_gone_says_so(bob: User, host: Host) -> None:
+def test_a_session_whose_row_is_on_its_way_is_left_alone(bob: User, host: Host) -> None:
+    session_id, key = uuid4(), make_key()
+    session = sessions.new_session(session_id, web_login(bob), host, cols=80, rows=24)
+    recorder = open_recording(session_id, key, Header(cols=80, rows=24, timestamp=1))
+    make_old(recorder._directory.path)
+
+    recover_all()
+
+    sessions.save_started(session, new_recording_key(session_id, 0, key), web_login(bob), 1000)
+    recorder.write([Output(0.1, "in time")])
+    die(recorder)
+    recover_all()
+    assert shown_in(session_id) == "in time"
+
+
+def test_a_second_recorder_for_the_same_recording_is_refused(bob: User, host: Host) -> None:
     recorder = begin(bob, host)
-    recorder._directory.discard()
+    with pytest.raises(RecordingFailedError):
+        open_recording(recorder.session_id, make_key(), Header(cols=80, rows=24, timestamp=1))
+    with pytest.raises(FileExistsError):
+        create_directory(recorder.session_id)
+    with pytest.raises(LockedError):
+        lock_directory(recorder.session_id)
+
+    recorder.write([Output(0.1, "mine alone")])
+    die(recorder)
+    recover_all()
+    assert shown_in(recorder.session_id) == "mine alone"
+
+
+def test_a_lock_on_a_directory_that_was_removed_is_none(bob: User, host: Host) -> None:
+    recorder = begin(bob, host)
+    path = die(recorder)
+    kept = lock_directory(recorder.session_id)
+    (path / "lock").unlink()
+    again = lock_directory(recorder.session_id)
+    assert os.fstat(again._descriptor).st_ino != os.fstat(kept._descriptor).st_ino
+    kept.release()
+    again.release()
+
+
+def test_what_is_left_is_encrypted_with_a_key_of_its_own(bob: User, host: Host) -> None:
+    recorder = begin(bob, host)
+    recorder.write([Output(0.1, "before")])
+    die(recorder)
+
+    recover_all()
+
+    first, second = RecordingKey.objects.filter(session_id=recorder.session_id)
+    assert (first.ordinal, second.ordinal) == (0, 1)
+    assert first.commitment != second.commitment
+    assert Segment.objects.get(session_id=recorder.session_id).key_ordinal == 1
+    assert shown_in(recorder.session_id) == "before"
+
+
+def test_how_a_session_ended_that_the_database_could_not_be_told_is_kept(bob: User, host: Host) -> None:
+    recorder = begin(bob, host)
+    recorder.write([Output(0.1, "all of it")])
+    ended_at = timezone.now()
+    recorder._directory.save_outcome(
+        {
+            "reason": "cannot_record",
+            "detail": "Recording failed: No space left on device.",
+            "ended_at": ended_at,
+            "exit_status": 3,
+            "exit_signal": "",
+        }
+    )
+    die(recorder)
+
+    recover_all()
+    recover_all()
+
+    session = Session.objects.get(pk=recorder.session_id)
+    assert (session.state, session.end_reason, session.exit_status) == (Session.State.SEALED, "cannot_record", 3)
+    assert (session.ended_at, session.end_detail) == (ended_at, "Recording failed: No space left on device.")
+    assert shown_in(session.pk) == "all of it"
+    ends = AuditEvent.objects.filter(session_id=session.pk, action__in=["session.ended", "recording.recovered"])
+    assert [line.action for line in ends] == ["session.ended"]
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"reason":"exit"}', b'{"reason":1,"detail":2,"ended_at":3}'])
+def test_an_outcome_that_cannot_be_read_is_none(bob: User, host: Host, content: bytes) -> None:
+    recorder = begin(bob, host)
+    (die(recorder) / "outcome.json").write_bytes(content)
 
     recover_all()
 
     session = Session.objects.get(pk=recorder.session_id)
-    assert (session.state, session.end_reason, session.has_gaps) == (Session.State.FAILED, "lost", True)
+    assert (session.state, session.end_reason) == (Session.State.RECOVERED, "recovered")
+
+
+def test_a_directory_that_comes_back_after_its_seal_is_set_aside(bob: User, host: Host) -> None:
+    recorder = begin(bob, host)
+    recorder.write([Output(0.1, "sealed")])
+    copy = die(recorder).with_name("copy")
+    shutil.copytree(recorder._directory.path, copy)
+    recover_all()
+    copy.rename(recorder._directory.path)
+    sealed = Session.objects.get(pk=recorder.session_id)
+
+    recover_all()
+
+    assert not has_directory(recorder.session_id)
+    assert (settings.RECORDINGS_DIR / "orphaned" / str(recorder.session_id) / "0.cast").exists()
+    after = Session.objects.get(pk=recorder.session_id)
+    assert (after.manifest_sha256, after.events) == (sealed.manifest_sha256, sealed.events)
 
 
 def test_whole_lines_are_told_from_torn_ones() -> None:
@@ -204,10 +284,13 @@ def test_a_finished_recording_takes_nothing_more_and_leaves_nothing_behind(bob: 
 def test_a_recording_that_is_removed_while_it_is_made_fails(bob: User, host: Host) -> None:
     recorder = begin(bob, host)
     shutil.rmtree(recorder._directory.path)
-    recorder.write([Output(0.1, "x")])
 
-    with pytest.raises(RecordingFailedError, match="removed"):
-        recorder.sync()
-    with pytest.raises(RecordingFailedError):
-        recorder.write([Output(0.2, "y")])
+    def refusal() -> str:
+        try:
+            recorder.write([Output(0.1, "x")])
+        except RecordingFailedError as error:
+            return str(error)
+        return ""
+
+    assert "removed" in eventually(refusal)
     die(recorder)

@@ -65,6 +65,10 @@ class Migration(migrations.Migration):
             model_name='auditevent',
             index=models.Index(condition=models.Q(('action', 'session.anchored'), _negated=True), fields=['-at', '-id'], name='event_listed'),
         ),
+        migrations.AddIndex(
+            model_name='auditevent',
+            index=models.Index(condition=models.Q(('session_id__isnull', False)), fields=['session_id', 'id'], name='event_by_session'),
+        ),
         migrations.AddField(
             model_name='segment',
             name='key_ordinal',

@@ -26,7 +26,6 @@ from django.conf import settings
 
 from audit.recording.storage import sync_directory
 
-
 RESERVE_NAME = "reserve"
 OUTCOME_NAME = "outcome.json"
 

@@ -165,6 +165,14 @@ class Recorder:
                 self._open.close()
         self._directory.discard()
 
+    def leave(self, outcome: Outcome) -> None:
+        """Give up a recording of which nobody knows whether it has a session row: recovery finds out."""
+        if self._open:
+            with suppress(OSError):
+                self._open.close()
+        self._keep_outcome(outcome)
+        self._directory.release()
+
     def refusal(self) -> RecordingFailedError | None:
         """Return why nothing is recorded any more, None while it is."""
         return RecordingFailedError(self._failure) if self._failure is not None else None
@@ -228,7 +236,8 @@ class Recorder:
                     ship_file(self._directory, self._key, segment.path, segment.facts, known_size=segment.size)
                     self._closed.popleft()
                     self.on_stored(segment.facts.n)
-            except (StorageError, OSError, DbError) as error:
+            # ValueError: the row of the segment before is gone. Recovery says so, with a gap.
+            except (StorageError, OSError, DbError, ValueError) as error:
                 self._retry_at = time.monotonic() + RETRY_SECONDS
                 log.warning("segment_not_stored", session=str(self.session_id), error=str(error))
                 return False
