@@ -13,8 +13,8 @@ from uuid import UUID
 
 from django.contrib.auth.models import Group, User
 from django.db.models import Exists, Q, QuerySet
-from django.utils import timezone
 
+from hosts import clock
 from hosts.logins import Login
 from hosts.models import Grant, Host
 
@@ -26,6 +26,8 @@ class Action(StrEnum):
     VIEW_OWN = "view_own"
     AUDIT = "audit"
     TERMINATE = "terminate"
+    EXPORT = "export"
+    VIEW_INPUT = "view_input"
 
 
 # The scope that a sign-in needs before a grant counts.
@@ -34,9 +36,12 @@ SCOPE_OF: Mapping[Action, str] = {
     Action.VIEW_OWN: "read",
     Action.AUDIT: "audit",
     Action.TERMINATE: "terminate",
+    # Whose recordings they reach is decided by VIEW_OWN and AUDIT, each with its scope.
+    Action.EXPORT: "read",
+    Action.VIEW_INPUT: "read",
 }
 # Recordings outlive their hosts.
-_LASTING = frozenset({Action.VIEW_OWN, Action.AUDIT})
+_LASTING = frozenset({Action.VIEW_OWN, Action.AUDIT, Action.EXPORT, Action.VIEW_INPUT})
 
 
 @dataclass(frozen=True)
@@ -54,7 +59,7 @@ def hosts_allowing(login: Login, action: Action, at: datetime | None = None) -> 
     """Return the hosts on which `login` may do `action`. Retired hosts count for recordings only."""
     if SCOPE_OF[action] not in login.scopes:
         return Host.objects.none()
-    hosts = _hosts_of(_grants_of(login, at or timezone.now()).filter(**{action.value: True}))
+    hosts = _hosts_of(_grants_of(login, at or clock.now()).filter(**{action.value: True}))
     if action not in _LASTING:
         hosts = hosts.filter(retired_at__isnull=True)
     return hosts.filter(enabled=True) if action is Action.CONNECT else hosts
@@ -64,7 +69,7 @@ def visible_hosts(login: Login) -> QuerySet[Host]:
     """Return the hosts that `login` may know of: those of any active grant; administrators on the web see all."""
     if "read" not in login.scopes:
         return Host.objects.none()
-    granted = _hosts_of(_grants_of(login, timezone.now()))
+    granted = _hosts_of(_grants_of(login, clock.now()))
     if login.kind == "web":
         is_administrator = Exists(User.objects.filter(pk=login.user.pk, is_active=True, is_staff=True))
         granted = Host.objects.filter(Q(is_administrator) | Q(pk__in=granted.values("pk")))
@@ -80,7 +85,7 @@ def access_of(login: Login, hosts: Iterable[Host], at: datetime | None = None) -
     """Return for each of `hosts` what `login` may do there."""
     known = {host.pk: host for host in hosts}
     found = {pk: HostAccess() for pk in known}
-    grants = _grants_of(login, at or timezone.now()).filter(
+    grants = _grants_of(login, at or clock.now()).filter(
         Q(host__in=known.keys()) | Q(host_group__hosts__in=known.keys())
     )
     flags = [action.value for action in Action]

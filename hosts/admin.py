@@ -24,6 +24,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from hosts import validation
+from hosts.access import Action
 from hosts.credentials import CredentialError, store_secret
 from hosts.destinations import validate_address
 from hosts.inventory import Row, announce_stored, retire, revoke_grant, stored_facts
@@ -191,7 +192,7 @@ class GrantForm(_ModelForm):  # type: ignore[type-arg]
         for one, other in (("user", "group"), ("host", "host_group")):
             if bool(cleaned.get(one)) == bool(cleaned.get(other)):
                 self.add_error(one, _("Choose one of the two."))
-        if not any(cleaned.get(name) for name in ("connect", "view_own", "audit", "terminate")):
+        if not any(cleaned.get(action.value) for action in Action):
             self.add_error("connect", _("Choose at least one action."))
         start, end = cleaned.get("valid_from"), cleaned.get("valid_until")
         if start and end and end <= start:
@@ -205,7 +206,7 @@ class GrantAdmin(AnnouncedAdmin):
 
     form = GrantForm
     actions = ["revoke_grants"]
-    list_display = ["__str__", "connect", "view_own", "audit", "terminate", "valid_from", "valid_until", "revoked_at"]
+    list_display = ["__str__", *(action.value for action in Action), "valid_from", "valid_until", "revoked_at"]
     list_select_related = ["user", "group", "host", "host_group"]
     list_filter = ["host_group", "group"]
     search_fields = ["user__username", "group__name", "host__name", "host_group__name"]

@@ -161,15 +161,28 @@ def remove(row: HostGroup | Credential | Group, *, actor: Login | None) -> None:
         try:
             row.delete()
         except ProtectedError as error:
-            names = ", ".join(sorted(str(host) for host in error.protected_objects)[:5])
-            raise InventoryConflict(
-                _("%(name)s is in use by %(hosts)s. Give these another one first.") % {"name": row.name, "hosts": names}
-            ) from None
+            raise InventoryConflict(_in_use(row.name, error.protected_objects)) from None
 
 
 def actions_of(grant: Grant) -> list[str]:
     """Return the names of what the grant allows."""
     return [name for name in _ACTION_NAMES if getattr(grant, name)]
+
+
+def _in_use(name: str, users: Iterable[Model]) -> str:
+    """Say what keeps a row from being removed, and what to do."""
+    hosts = sorted(str(row) for row in users if isinstance(row, Host))
+    if hosts:
+        return _("%(name)s is in use by %(hosts)s. Give these another one first.") % {
+            "name": name,
+            "hosts": ", ".join(hosts[:5]),
+        }
+    # Other layers hang on to groups, too: by kind, "retention policy" or "legal hold".
+    kinds = sorted({str(row._meta.verbose_name) for row in users})  # noqa: SLF001 - documented API
+    return _("%(name)s is named by a %(kinds)s. Remove that first, or rename %(name)s if it has to stay.") % {
+        "name": name,
+        "kinds": ", ".join(kinds),
+    }
 
 
 _TARGETS = ("user", "group", "host", "host_group")
