@@ -29,6 +29,7 @@ WORKDIR /srv/bastion
 COPY audit audit
 COPY bastion bastion
 COPY hosts hosts
+COPY tools tools
 COPY celery_app.py manage.py ./
 COPY --from=frontend /build/frontend/dist frontend/dist
 ENV PATH=/opt/bastion/bin:$PATH \

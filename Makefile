@@ -22,11 +22,12 @@ DIST_STAMP := frontend/dist/manifest.json
 FRONTEND_SOURCES := $(shell find frontend -type f \
 	-not -path 'frontend/node_modules/*' -not -path 'frontend/dist/*' -not -name '*.tsbuildinfo' 2>/dev/null)
 
-.PHONY: help run test check format types frontend requirements clean
+.PHONY: help run test soak check format types frontend requirements clean
 
 help:
 	@echo "make run           start Bastion at http://127.0.0.1:8000 (settings: docs/operations.md)"
 	@echo "make test          run all tests; says what it skipped and why"
+	@echo "make soak          kill processes and connections for SOAK_SECONDS or SOAK_KILLS, then check; SEED repeats a run"
 	@echo "make check         formatting, lint, types, layers, and whether the API's types are up to date"
 	@echo "make format        format Python and TypeScript"
 	@echo "make types         write the API's types for the frontend"
@@ -40,13 +41,16 @@ run: $(RUN_STAMP) $(DIST_STAMP)
 test: $(DEV_STAMP) $(DIST_STAMP)
 	@PATH="$(CURDIR)/$(BIN):$$PATH" exec $(BIN)/python -m tests.run
 
+soak: $(DEV_STAMP) $(DIST_STAMP)
+	@PATH="$(CURDIR)/$(BIN):$$PATH" exec $(BIN)/python -m tests.faults.soak
+
 # Commands that only look must not make data/.
 check types: export BASTION_DATA_DIR := $(CURDIR)/$(VENV)/check
 
 check: $(DEV_STAMP) $(MODULES_STAMP)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy .
+	$(BIN)/mypy . tools/bastion-verify
 	$(BIN)/lint-imports
 	$(NPM) run check
 	$(BIN)/python manage.py spectacular --validate --fail-on-warn --file $(VENV)/schema.yaml

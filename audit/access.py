@@ -6,13 +6,15 @@ opens no recording. What a token may do beyond that is in `hosts.access.hosts_al
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from uuid import UUID
 
 from django.db.models import Q, QuerySet
 
-from audit.models import AuditEvent, Command, Session
-from hosts.access import Action, hosts_allowing
+from audit import ledger
+from audit.models import AuditEvent, Command, LegalHold, Session
+from hosts.access import Action, allowed_actions, hosts_allowing
 from hosts.logins import Login, check_login
 from hosts.models import Host
 
@@ -49,6 +51,11 @@ def visible_commands(login: Login) -> QuerySet[Command]:
     return Command.objects.filter(own | audited)
 
 
+def listed_events(login: Login) -> QuerySet[AuditEvent]:
+    """Lines of the ledger that a list shows: those that `login` may see, without the anchors of recordings."""
+    return visible_events(login).exclude(action=ledger.Action.SESSION_ANCHORED)
+
+
 def visible_events(login: Login) -> QuerySet[AuditEvent]:
     """Lines of the ledger: all for administrators, for others those about hosts that they may audit."""
     if login.user.is_staff and "audit" in login.scopes:
@@ -56,20 +63,76 @@ def visible_events(login: Login) -> QuerySet[AuditEvent]:
     return AuditEvent.objects.filter(host_id__in=_ids(hosts_allowing(login, Action.AUDIT)))
 
 
-def access_session(login: Login, session_id: UUID, action: Action | None = None) -> Session:
-    """Return the session if `login` may see it and, when given, do `action` on its host.
+def access_session(login: Login, session_id: UUID, *actions: Action) -> Session:
+    """Return the session if `login` may see it and do all of `actions` on its host.
 
     Raises Session.DoesNotExist, alike for what is not there and for what may not be seen.
     """
-    sessions = visible_sessions(login).select_related("host")
-    if action is not None:
+    return _allowing(login, *actions).select_related("host").get(pk=session_id)
+
+
+def _allowing(login: Login, *actions: Action) -> QuerySet[Session]:
+    sessions = visible_sessions(login)
+    for action in actions:
         sessions = sessions.filter(host_id__in=_ids(hosts_allowing(login, action)))
-    return sessions.get(pk=session_id)
+    return sessions
 
 
-def terminable_host_ids(login: Login) -> set[UUID]:
-    """Hosts on which `login` may end sessions."""
-    return set(_ids(hosts_allowing(login, Action.TERMINATE)))
+def may_see_input(login: Login, session: Session) -> bool:
+    """Return whether `login` is shown what was typed, beside what was on the screen."""
+    return hosts_allowing(login, Action.VIEW_INPUT).filter(pk=session.host_id).exists()
+
+
+def actions_on(login: Login, sessions: Iterable[Session]) -> dict[UUID, set[Action]]:
+    """Return by host what `login` may do on the hosts of `sessions`."""
+    return allowed_actions(login, Host.objects.filter(pk__in={session.host_id for session in sessions}))
+
+
+def visible_holds(login: Login) -> QuerySet[LegalHold]:
+    """Legal holds: all for administrators, for others those on hosts that they may audit, and on sessions there."""
+    if login.user.is_staff and "audit" in login.scopes:
+        return LegalHold.objects.all()
+    return _holds_on_audited_hosts(login)
+
+
+def releasable_holds(login: Login) -> QuerySet[LegalHold]:
+    """Legal holds that `login` may release: what they name is what it may place one on."""
+    return LegalHold.objects.all() if login.is_web_administrator else _holds_on_audited_hosts(login)
+
+
+def holdable_sessions(login: Login) -> QuerySet[Session]:
+    """Sessions on which `login` may place a legal hold."""
+    if login.is_web_administrator:
+        return Session.objects.all()
+    return Session.objects.filter(host_id__in=_ids(hosts_allowing(login, Action.AUDIT)))
+
+
+def holdable_hosts(login: Login) -> QuerySet[Host]:
+    """Hosts on all of whose recordings `login` may place a legal hold. People and groups are for administrators."""
+    return Host.objects.all() if login.is_web_administrator else hosts_allowing(login, Action.AUDIT)
+
+
+def learns_of_holds(login: Login, actions: set[Action]) -> bool:
+    """Whether `login`, who may do `actions` on a host, is told that a recording there is held.
+
+    Somebody who may only see their own sessions is not: a hold is often about them.
+    """
+    return Action.AUDIT in actions or (login.user.is_staff and "audit" in login.scopes)
+
+
+def _holds_on_audited_hosts(login: Login) -> QuerySet[LegalHold]:
+    audited = _ids(hosts_allowing(login, Action.AUDIT))
+    return LegalHold.objects.filter(Q(host_id__in=audited) | Q(session__host_id__in=audited))
+
+
+def may_see_ledger(login: Login) -> bool:
+    """Whether `login` may see how the ledger as a whole stands: an administrator, or an auditor of any host."""
+    return (login.user.is_staff and "audit" in login.scopes) or hosts_allowing(login, Action.AUDIT).exists()
+
+
+def access_event(login: Login, event_id: int) -> AuditEvent:
+    """Return the line if `login` may read it. Raises AuditEvent.DoesNotExist, alike for what is not there."""
+    return visible_events(login).get(pk=event_id)
 
 
 def search_scope(login: Login) -> Scope:
@@ -81,6 +144,6 @@ def search_scope(login: Login) -> Scope:
     )
 
 
-def may_still_see(login: Login, session_id: UUID) -> bool:
-    """Return whether a download that runs may go on: asks the database about the login and the grant."""
-    return check_login(login) is None and visible_sessions(login).filter(pk=session_id).exists()
+def may_still_see(login: Login, session_id: UUID, *actions: Action) -> bool:
+    """Return whether a download that runs may go on: asks the database about the login and the grants."""
+    return check_login(login) is None and _allowing(login, *actions).filter(pk=session_id).exists()

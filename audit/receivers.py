@@ -10,7 +10,6 @@ from django.dispatch import receiver
 
 from audit import append_only, ledger
 from audit.control import wake_sessions
-from audit.models import AuditEvent
 from hosts.logins import Login
 from hosts.signals import inventory_changed
 
@@ -45,8 +44,6 @@ def record_inventory_change(
 
 @receiver(post_migrate, dispatch_uid="audit.keep_ledger_append_only")
 def keep_ledger_append_only(sender: Any, using: str = DEFAULT_DB_ALIAS, **_unused: object) -> None:
-    """Put the triggers back after a migration that rebuilt the table (SQLite drops them with the old one)."""
-    connection = connections[using]
-    if sender.name != "audit" or AuditEvent._meta.db_table not in connection.introspection.table_names():  # noqa: SLF001
-        return
-    append_only.install(connection)
+    """Put the triggers back after a migration that rebuilt a table (SQLite drops them with the old one)."""
+    if sender.name == "audit":
+        append_only.install(connections[using])

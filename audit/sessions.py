@@ -11,7 +11,8 @@ from django.db import transaction
 from django.utils import timezone
 
 from audit import ledger
-from audit.models import AuditEvent, Session
+from audit.asciicast import Header
+from audit.models import AuditEvent, RecordingKey, Session
 from hosts.access import Action, access_host
 from hosts.logins import Login, check_login
 from hosts.models import Host
@@ -33,8 +34,8 @@ class TooManySessionsError(Exception):
         self.running = running
 
 
-def save_started(session: Session, login: Login, most: int) -> None:
-    """Commit the row of a session whose recording is open, with its line in the ledger.
+def save_started(session: Session, key: RecordingKey, login: Login, most: int) -> None:
+    """Commit the row of a session whose recording is open, with its key and its line in the ledger.
 
     Raises TooManySessionsError if the person has `most` sessions running.
     """
@@ -45,6 +46,7 @@ def save_started(session: Session, login: Login, most: int) -> None:
         if running >= most:
             raise TooManySessionsError(running)
         session.save(force_insert=True)
+        key.save(force_insert=True)
         ledger.record(
             ledger.Action.SESSION_STARTED,
             login=login,
@@ -57,7 +59,7 @@ def save_started(session: Session, login: Login, most: int) -> None:
         )
 
 
-def new_session(session_id: UUID, sealed_key: bytes, login: Login, host: Host, *, cols: int, rows: int) -> Session:
+def new_session(session_id: UUID, login: Login, host: Host, *, cols: int, rows: int) -> Session:
     """Return a session that is not saved yet."""
     return Session(
         pk=session_id,
@@ -70,10 +72,21 @@ def new_session(session_id: UUID, sealed_key: bytes, login: Login, host: Host, *
         started_at=timezone.now(),
         cols=cols,
         rows=rows,
-        sealed_key=sealed_key,
         node=settings.NODE,
         client_address=login.address[:64],
         user_agent=login.user_agent[:300],
+    )
+
+
+def header_of(session: Session) -> Header:
+    """Return the first line of a session's recording; made of its row alone, so that it can be made again."""
+    return Header(
+        cols=session.cols,
+        rows=session.rows,
+        timestamp=int(session.started_at.timestamp()),
+        title=f"{session.user_name} on {session.host_name}",
+        env={"TERM": "xterm-256color"},
+        encoding=session.encoding,
     )
 
 

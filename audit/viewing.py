@@ -37,12 +37,18 @@ def note_download(session: Session, login: Login, name: str) -> None:
 
 
 def record_about(
-    session: Session, action: ledger.Action, login: Login | None, detail: dict[str, object] | None = None
+    session: Session,
+    action: ledger.Action,
+    login: Login | None,
+    detail: dict[str, object] | None = None,
+    *,
+    actor_name: str = "",
 ) -> None:
     """Write a line whose object is the session."""
     ledger.record(
         action,
         login=login,
+        actor_name=actor_name,
         object_type="session",
         object_id=session.pk,
         object_name=f"{session.user_name} → {session.host_name}",

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from bastion import demo_host
 from bastion.administrator import NAME as ADMINISTRATOR
+from hosts.access import Action
 from hosts.credentials import store_secret
 from hosts.host_keys import ParsedKey, fingerprint_of, pin
 from hosts.models import Credential, Grant, Host, HostKey
@@ -83,10 +84,7 @@ def _create(plan: demo_host.Plan) -> None:
     grant = Grant.objects.create(
         user=administrator,
         host=host,
-        connect=True,
-        view_own=True,
-        audit=True,
-        terminate=True,
+        **{action.value: True for action in Action},
         valid_from=timezone.now(),
         reason=GRANT_REASON,
     )

@@ -29,7 +29,9 @@ from hosts.problems import problem
 
 _ENTRY = "src/main.tsx"
 _SETTINGS_SECTIONS = frozenset({"appearance", "language", "terminal", "password", "tokens"})
-_ADMIN_SECTIONS = frozenset({"hosts", "host-groups", "credentials", "grants", "users", "groups"})
+_ADMIN_SECTIONS = frozenset(
+    {"hosts", "host-groups", "credentials", "grants", "users", "groups", "retention", "legal-holds", "evidence"}
+)
 _NOT_BUILT = "The frontend is not built. Run `make frontend`, then start again.\n"
 
 

@@ -15,7 +15,7 @@ from hosts.credentials import store_secret
 from hosts.models import Credential, Grant, Host, HostKey
 from hosts.tokens import create_token
 from tests.environment import DATA_DIR
-from tests.ledger_triggers import ledger_can_be_flushed  # noqa: F401 a fixture of every test
+from tests.ledger_triggers import ledger_can_be_flushed, nothing_was_signed_before  # noqa: F401 fixtures of every test
 from tests.sshd import SshServer, start_sshd
 from tests.web import running_server
 

@@ -35,6 +35,10 @@ def test_what_is_scheduled_exists_and_does_not_pile_up(entry: str) -> None:
     assert scheduled["options"]["expires"] <= scheduled["schedule"]
 
 
-def test_the_index_is_caught_up_every_15_s_and_recordings_every_30_s() -> None:
+@pytest.mark.parametrize(
+    ("task", "seconds"),
+    [("find_missing_index_work", 15), ("recover_recordings", 30), ("apply_retention", 3600), ("keep_checkpoints", 10)],
+)
+def test_work_is_looked_for_as_often_as_we_say(task: str, seconds: float) -> None:
     periods = {scheduled["task"]: scheduled["schedule"] for scheduled in app.conf.beat_schedule.values()}
-    assert periods == {"audit.tasks.find_missing_index_work": 15.0, "audit.tasks.recover_recordings": 30.0}
+    assert periods[f"audit.tasks.{task}"] == seconds

@@ -17,7 +17,9 @@ from pytest_django import Settings
 from bastion import demo_host, demo_inventory
 from bastion.administrator import ensure_administrator
 from bastion.processes import Process, stop
+from hosts.access import Action
 from hosts.credentials import open_credential
+from hosts.inventory import actions_of
 from hosts.models import Grant, Host, HostKey
 from tests.peers import require_program
 from tests.polling import eventually
@@ -43,10 +45,7 @@ def test_only_the_first_administrator_is_granted_the_demo_host(data: Path, admin
     assert "same system user" in host.notes
     grant = Grant.objects.get()
     assert (grant.user, grant.host) == (admin, host)
-    assert grant.connect
-    assert grant.view_own
-    assert grant.audit
-    assert grant.terminate
+    assert actions_of(grant) == [action.value for action in Action]
     assert [key.source for key in host.keys.all()] == [HostKey.Source.DEMO]
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -17,7 +18,9 @@ from django.urls import URLPattern, URLResolver, get_resolver
 
 from audit.events import Output
 from audit.models import Command, Session
+from audit.recording.seal import seal_recording
 from bastion.asgi import socket_routes
+from hosts.access import Action
 from hosts.models import Host
 from tests.conftest import give, token_of
 from tests.recordings import make_host, make_session, record_segments
@@ -73,6 +76,15 @@ SIGNED_IN = {
     "api/v1/commands/",
     "api/v1/search/",
     "api/v1/audit-events/",
+    "api/v1/ledger/",
+    "api/v1/ledger/checkpoint",
+    "api/v1/ledger/keys/",
+    "api/v1/ledger/proof",
+    "api/v1/retention-policies/",
+    "api/v1/retention-policies/<uuid:pk>/",
+    "api/v1/retention/preview",
+    "api/v1/legal-holds/",
+    "api/v1/legal-holds/<uuid:pk>/",
     "api/v1/schema/",
     "api/docs/",
 }
@@ -80,6 +92,8 @@ SIGNED_IN = {
 OF_A_SESSION = {
     "api/v1/sessions/<uuid:session_id>/recording.cast",
     "api/v1/sessions/<uuid:session_id>/recording.raw",
+    "api/v1/sessions/<uuid:session_id>/evidence.zip",
+    "api/v1/sessions/<uuid:session_id>/replay.html",
     "api/v1/sessions/<uuid:session_id>/transcript.txt",
     "api/v1/sessions/<uuid:session_id>/replay.json",
     "api/v1/sessions/<uuid:session_id>/segments/<int:n>.json",
@@ -117,9 +131,11 @@ def filled(route: str, session: Session) -> str:
 def bobs_session(transactional_db: None, bob: User) -> Session:
     """A session of bob's that alice, carol and mallory have nothing to do with."""
     host = make_host("web-01")
-    give(bob, host, "connect", "view_own")
-    session = make_session(bob, host, state=Session.State.SEALED)
+    give(bob, host, "connect", "view_own", "export", "view_input")
+    session = make_session(bob, host, state=Session.State.ENDED)
     record_segments(session, [Output(0.5, f"$ {CANARY}\r\n")])
+    Session.objects.filter(pk=session.pk).update(ended_at=session.started_at + timedelta(seconds=1))
+    seal_recording(session.pk, Session.State.SEALED)
     Command.objects.create(
         session=session,
         ordinal=0,
@@ -172,7 +188,7 @@ def test_somebody_elses_session_does_not_exist(
     """An administrator without an audit grant is somebody else, too; so is an operator on another host."""
     user: User = request.getfixturevalue(person)
     if person == "carol":
-        give(user, make_host("db-02"), "connect", "view_own", "audit", "terminate")
+        give(user, make_host("db-02"), *Action)
     client, headers = Client(), {}
     if way == "browser":
         client.force_login(user, backend="allauth.account.auth_backends.AuthenticationBackend")

@@ -57,7 +57,7 @@ def test_grants_name_exactly_one_person_and_one_place(admin: Browser, bob: User)
 @pytest.mark.parametrize(
     ("field", "value"),
     [
-        *cases("actions", [], ["fly"], "connect", [1], None, ["connect"] * 5, {}),
+        *cases("actions", [], ["fly"], "connect", [1], None, ["connect"] * (len(Action) + 1), {}),
         *cases("user_id", 0, -1, 2**63, 2**200, 1.5, "1", True, [], 10**9),
         *cases("host_id", "x", 5, "{}", ["x"]),
         *cases("valid_from", "0000-00-00", "2026-13-01", "x", 5, "2026-11-21T10:00:00+25:00", "", None),

@@ -48,7 +48,8 @@ def test_an_imported_recording_is_a_session_marked_as_imported(tmp_path: Path, b
     session = Session.objects.get(pk=out.strip())
     assert err == ""
     assert (session.state, session.user, session.host) == (Session.State.IMPORTED, bob, host)
-    assert session.manifest_sha256 == ""
+    assert session.manifest_sha256
+    assert AuditEvent.objects.get(action="recording.sealed").detail["state"] == "imported"
     assert session.started_at.timestamp() == 1_700_000_000
     assert (session.duration, session.events) == (95.0, len(EVENTS))
     assert list(iter_events(session)) == EVENTS

@@ -17,11 +17,11 @@ from audit.events import Event, Input, Output, Resize
 from audit.indexing import indexer
 from audit.indexing.indexer import find_unindexed, index_session
 from audit.indexing.screen import Screen, ScreenError
+from audit.indexing.snapshots import decrypt_snapshot
 from audit.models import Command, Segment, Session
 from audit.recording.reading import read_events
 from audit.recording.storage import StorageError
 from audit.search import Filters, Scope, backend
-from hosts.vault import open_sealed
 from tests.recordings import STARTED_AT, make_host, make_session, record_segments
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -61,10 +61,7 @@ def rows_of(session: Session) -> list[tuple[Any, ...]]:
 
 
 def screen_after(segment: Segment) -> str | None:
-    if segment.snapshot is None:
-        return None
-    context = f"audit.segment:{segment.session_id}:{segment.n}:snapshot"
-    return open_sealed(bytes(segment.snapshot), context).reveal().decode()
+    return decrypt_snapshot(segment)
 
 
 def found_lines(session: Session, query: str) -> list[tuple[float, str, str]]:

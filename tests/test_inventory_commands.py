@@ -178,7 +178,10 @@ def test_groups_are_granted_with_an_end(db: None) -> None:
         (["group:nobody", "web-01", "connect"], "no group called 'nobody'"),
         (["bob", "nowhere", "connect"], "no host called 'nowhere'"),
         (["bob", "group:nowhere", "connect"], "no host group called 'nowhere'"),
-        (["bob", "web-01", "fly"], "expected connect, view_own, audit, terminate, got 'fly'"),
+        (
+            ["bob", "web-01", "fly"],
+            "expected connect, view_own, audit, terminate, export, view_input, got 'fly'",
+        ),
         (["bob", "web-01"], "required: ACTION"),
         (["bob", "web-01", "connect", "--until", "2020-01-01"], "time to come"),
         (["bob", "web-01", "connect", "--until", "tomorrow"], "2026-11-21T14:00:00Z"),

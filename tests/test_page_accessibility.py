@@ -11,10 +11,14 @@ from django.contrib.auth.models import Group, User
 from django.utils import timezone
 from playwright.sync_api import Browser, Page, expect
 
+from audit.indexing.indexer import index_session
+from audit.models import LegalHold, RetentionPolicy
+from audit.retention.deletion import delete_by_order
 from hosts.credentials import store_secret
 from hosts.models import Credential, Grant, Host, HostGroup, HostKey
 from tests.browser import Troubles, chromium_browser, open_page, settle, sign_in  # noqa: F401 a fixture
 from tests.conftest import PASSWORD
+from tests.evidence import seal
 from tests.peers import miss
 
 pytestmark = pytest.mark.browser
@@ -33,6 +37,9 @@ PAGES = (
     "/admin/grants",
     "/admin/users",
     "/admin/groups",
+    "/admin/retention",
+    "/admin/legal-holds?active=",
+    "/admin/evidence",
     "/settings",
     "/settings/language",
     "/settings/terminal",
@@ -60,6 +67,11 @@ def inventory(alice: User, bob: User) -> Host:
         user=alice, host=host, connect=True, audit=True, valid_from=now, valid_until=now + timedelta(minutes=9)
     )
     Grant.objects.create(group=operators, host_group=group, connect=True, valid_from=now + timedelta(days=1))
+    RetentionPolicy.objects.create(host_group=group, days=30)
+    LegalHold.objects.create(user=bob, reason="Case 2041", owner_name="alice")
+    LegalHold.objects.create(
+        host=host, reason="Case 2042", owner_name="alice", released_at=now, released_by_name="carol"
+    )
     return host
 
 
@@ -82,6 +94,30 @@ def test_no_page_has_a_violation_or_an_error(
     assert troubles.found == []
 
 
+@pytest.mark.parametrize(("scheme", "width"), LOOKS)
+def test_the_page_of_a_recording_has_no_violation_whatever_its_state(
+    server: int, chromium: Browser, inventory: Host, alice: User, bob: User, scheme: str, width: int
+) -> None:
+    with_gap = seal(bob, inventory, has_gaps=True, gaps=[[0.0, 20.0, "the first line of this recording was damaged"]])
+    sound, deleted = seal(bob, inventory), seal(alice, inventory)
+    for session in (with_gap, sound):
+        index_session(session.pk)
+    delete_by_order(deleted.pk, "the customer left", "alice")
+    violations: list[str] = []
+    with open_page(chromium, server, scheme=scheme, width=width) as page:
+        sign_in(page, alice.username, PASSWORD)
+        for name, session in (("gap", with_gap), ("sound", sound), ("deleted", deleted)):
+            page.goto(f"/sessions/{session.pk}")
+            page.get_by_role("button", name="Verify", exact=True).click()
+            expect(page.get_by_role("tabpanel", name="Proof").get_by_text("Segments checked")).to_be_visible()
+            settle(page)
+            violations += check(page, name)
+        page.goto("/sessions")
+        settle(page)
+        violations += check(page, "sessions in all states")
+    assert violations == []
+
+
 def test_no_form_or_menu_has_a_violation(server: int, chromium: Browser, inventory: Host, alice: User) -> None:
     violations: list[str] = []
     troubles = Troubles()
@@ -92,6 +128,8 @@ def test_no_form_or_menu_has_a_violation(server: int, chromium: Browser, invento
             ("/admin/credentials", "New credential", "Account"),
             ("/admin/grants", "New grant", "Reason"),
             ("/admin/users", "New user", "Full name"),
+            ("/admin/retention", "New policy", "Days"),
+            ("/admin/legal-holds", "Place hold", "Reason"),
             ("/settings/tokens", "New token", "Valid for"),
         ):
             page.goto(address)

@@ -38,7 +38,7 @@ NOISE = bytes(range(256)) * 40
 @pytest.fixture
 def session(bob: User) -> Session:
     host = make_host("web-01")
-    make_grant(bob, host, Action.VIEW_OWN)
+    make_grant(bob, host, Action.VIEW_OWN, Action.EXPORT)
     session = make_session(bob, host)
     record_segments(
         session,
@@ -226,7 +226,7 @@ async def test_under_asgi_a_large_recording_is_sent_piece_by_piece(bob: User) ->
 
 def _big_session(bob: User) -> Session:
     host = make_host()
-    make_grant(bob, host, Action.VIEW_OWN)
+    make_grant(bob, host, Action.VIEW_OWN, Action.EXPORT)
     session = make_session(bob, host)
     record_segments(session, *([Output(float(n), "0123456789" * 20_000)] for n in range(12)))
     connections.close_all()

@@ -16,10 +16,10 @@ from audit import replay
 from audit.events import Exit, HiddenInput, Input, Marker, Output, Resize
 from audit.indexing.indexer import index_session
 from audit.indexing.screen import Screen
+from audit.indexing.snapshots import encrypt_snapshot
 from audit.models import Segment, Session
 from audit.replay import replay_index, replay_segment
 from audit.timeline import Idle, Recorded, microseconds, parts_of, time_map
-from hosts.vault import seal
 from tests.recordings import make_host, make_session, record_segments
 
 pytestmark = pytest.mark.usefixtures("valkey")
@@ -81,7 +81,9 @@ def test_a_recording_is_cut_at_its_segments(session: Session) -> None:
     assert index["segments"][1]["url"] == "segments/1.json?idle=keep"
     assert index["term"] == {"cols": 80, "rows": 24}
     assert index["duration"] == index["true_duration"] == 33.0
-    assert [code for _, code, _ in segments[0]["events"]] == ["o", "i", "o"]
+    assert [code for _, code, _ in segments[0]["events"]] == ["o", "o"]
+    with_input = orjson.loads(replay_segment(session, 0, "keep", with_input=True))
+    assert [code for _, code, _ in with_input["events"]] == ["o", "i", "o"]
     assert segments[1]["events"] == [
         [31.0, "o", "three\r\n"],
         [32.0, "r", "100x30"],
@@ -143,14 +145,13 @@ def test_the_indexers_snapshot_is_used_and_one_that_cannot_be_opened_is_made_aga
     session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     record_segments(session, [Output(1.0, "really there")], [Output(31.0, "x")], [Output(61.0, "y")])
-    context = f"audit.segment:{session.pk}:0:snapshot"
-    Segment.objects.filter(session=session, n=0).update(
-        snapshot=seal(b"from the indexer", context), snapshot_cols=80, snapshot_rows=24
-    )
+    first, second, _ = session.segments.order_by("n")
+    first.snapshot, first.snapshot_cols, first.snapshot_rows = encrypt_snapshot(first, "from the indexer"), 80, 24
+    first.save()
     assert load(session)[1][1]["snapshot"]["init"] == "from the indexer"
     # The screen before segment 2 is not indexed: it is made from the one before.
     assert screen_at(load(session)[1], 2, 0.0)[0] == "from the indexerx"
-    Segment.objects.filter(session=session, n=0).update(snapshot=seal(b"moved here", "another context"))
+    Segment.objects.filter(session=session, n=0).update(snapshot=encrypt_snapshot(second, "moved here"))
     monkeypatch.setattr(replay, "_rebuilt", replay._SnapshotCache())
     assert screen_at(load(session)[1], 1, 0.0)[0] == "really there"
 

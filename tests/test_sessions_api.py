@@ -21,7 +21,6 @@ SESSIONS = "/api/v1/sessions/"
 EVERY_FILE = [
     "",
     "recording.cast",
-    "recording.raw",
     "transcript.txt",
     "commands/",
     "replay.json",
@@ -29,6 +28,8 @@ EVERY_FILE = [
     "search/?q=secret",
     "verify",
 ]
+# These need the grant `export`, too: tests/test_evidence_grants.py.
+EXACT_COPIES = ["recording.raw", "replay.html", "evidence.zip"]
 
 pytestmark = pytest.mark.usefixtures("valkey")
 
@@ -87,13 +88,14 @@ def test_a_session_shows_the_names_of_then_and_what_one_may_do(session: Session,
     assert signed_in(bob).get(f"{SESSIONS}{session.pk}/").json()["actions"] == ["terminate"]
 
 
-@pytest.mark.parametrize("path", EVERY_FILE)
+@pytest.mark.parametrize("path", [*EVERY_FILE, *EXACT_COPIES])
 def test_what_one_may_not_see_is_not_there(
     session: Session, path: str, alice: User, carol: User, mallory: User
 ) -> None:
     url = f"{SESSIONS}{session.pk}/{path}"
     # Administrators and people with grants for the host are strangers to the recording alike.
-    make_grant(carol, session.host, Action.CONNECT, Action.VIEW_OWN, Action.TERMINATE)
+    granted = (Action.CONNECT, Action.VIEW_OWN, Action.TERMINATE, Action.EXPORT, Action.VIEW_INPUT)
+    make_grant(carol, session.host, *granted)
     for person in (alice, carol, mallory):
         answer = signed_in(person).get(url)
         assert answer.status_code == 404

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import urlsplit
 from uuid import UUID
 
 import pytest
 
 from tests.peers import require_program
 from tests.polling import eventually
-from tests.running_product import Product, product, short_directory
+from tests.running_product import product, short_directory
 from tests.terminal import Terminal, open_terminal
+from tests.visitor import Visitor
 
 pytestmark = [pytest.mark.peer, pytest.mark.timeout(300), pytest.mark.xdist_group("supervisor")]
 PASSWORD = "correct horse battery staple"
@@ -29,20 +28,6 @@ def directory() -> Iterator[Path]:
         yield path
 
 
-class Visitor:
-    """A program that uses the demo host of a running product."""
-
-    def __init__(self, running: Product) -> None:
-        running.wait_until_ready()
-        self.port = urlsplit(running.url).port or 0
-        self.token = running.manage("create_token", "admin", "--name", "test", "--scope", "read", "connect", "audit")
-        self.host = UUID(json.loads(running.get("/api/v1/hosts/", **self.headers)[1])["results"][0]["id"])
-
-    @property
-    def headers(self) -> dict[str, str]:
-        return {"Authorization": f"Bearer {self.token}"}
-
-
 def notices(terminal: Terminal) -> str:
     return " ".join(str(message.get("text", "")) for message in terminal.messages)
 
@@ -51,7 +36,7 @@ def state_of(directory: Path, session_id: UUID) -> tuple[str, str]:
     """Return state and reason of the end, read after everything has stopped."""
     with product(directory, BASTION_ADMIN_PASSWORD=PASSWORD) as again:
         visitor = Visitor(again)
-        session = json.loads(again.get(f"/api/v1/sessions/{session_id}/", **visitor.headers)[1])
+        session = visitor.get(f"sessions/{session_id}/")
         return session["state"], session["end_reason"]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from http import HTTPStatus
-from typing import Any, TypeVar, cast
+from typing import Any, Literal, TypeVar, cast
 from uuid import UUID
 
 from django.http import HttpResponse, HttpResponseBase
@@ -14,11 +14,15 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from audit.access import may_see_input
 from audit.api.views import SessionView, choice
-from audit.export.downloads import CAST, RAW, TRANSCRIPT, Format, download
+from audit.export import downloads
+from audit.export.downloads import RAW, TRANSCRIPT, Format, download
+from audit.models import Session
 from audit.replay import replay_index, replay_segment
 from audit.timeline import Idle
 from audit.viewing import note_download
+from hosts.access import Action
 
 _DOWNLOAD = OpenApiParameter("download", enum=["0", "1"], description="1: note it in the ledger as a download.")
 _VERSION = OpenApiParameter("version", enum=["2", "3"], description="Of the asciicast format.")
@@ -26,10 +30,13 @@ _View = TypeVar("_View", bound=Callable[..., Any])
 _IDLE = OpenApiParameter("idle", enum=["keep", "skip"], description="skip: silences last two seconds at most.")
 
 
-def _file_schema(summary: str, content_type: str, *parameters: OpenApiParameter) -> Callable[[_View], _View]:
+def file_schema(
+    summary: str, content_type: str, *parameters: OpenApiParameter, description: str = ""
+) -> Callable[[_View], _View]:
     return extend_schema(
         summary=summary,
-        parameters=[*parameters, _DOWNLOAD],
+        description=description,
+        parameters=[*parameters],
         responses={(HTTPStatus.OK, content_type): OpenApiTypes.BINARY},
     )
 
@@ -40,36 +47,57 @@ class RecordingFile(SessionView):
     parameters: tuple[str, ...] = ("download",)
     serializer_class = serializers.Serializer
 
-    def send(self, session_id: UUID, wanted: Format) -> HttpResponseBase:
-        is_download = choice(self.request, "download", ("0", "1")) == "1" or self.login.kind == "token"
-        session = self.viewed(session_id)
+    def send(self, session: Session, wanted: Format, *actions: Action, name: str = "") -> HttpResponseBase:
+        """Answer with the file, which the ledger knows as `name`; exact copies, which need `actions`, are downloads."""
+        is_download = self.is_asked_for("download") or self.login.kind == "token" or bool(actions)
         has_content = self.request.method != "HEAD"
-        response = download(session, self.login, wanted, with_content=has_content)
-        if is_download and has_content:
-            note_download(session, self.login, f"recording.{wanted.suffix}")
+        response = download(session, self.login, wanted, *actions, with_content=has_content)
+        if has_content and is_download:
+            note_download(session, self.login, name or f"recording.{wanted.suffix}")
         return response
+
+    def is_asked_for(self, name: str) -> bool:
+        return choice(self.request, name, ("0", "1")) == "1"
+
+    def viewed(self, session_id: UUID, *actions: Action) -> Session:
+        # A request that is refused is no view.
+        self.is_asked_for("download")
+        return super().viewed(session_id, *actions)
 
 
 class RecordingCast(RecordingFile):
     parameters = ("download", "version")
 
-    @_file_schema("The recording as asciicast", "application/x-asciicast", _VERSION)
+    @file_schema(
+        "The recording as asciicast",
+        "application/x-asciicast",
+        _VERSION,
+        _DOWNLOAD,
+        description="What was typed is in it only with the grant `view_input`.",
+    )
     def get(self, request: Request, session_id: UUID) -> HttpResponseBase:
-        return self.send(session_id, CAST["3" if choice(request, "version", ("2", "3")) == "3" else "2"])
+        version = cast("Literal['2', '3']", choice(request, "version", ("2", "3")))
+        session = self.viewed(session_id)
+        return self.send(session, downloads.cast(version, with_input=may_see_input(self.login, session)))
 
 
 class RecordingRaw(RecordingFile):
-    @_file_schema("What the host sent, byte for byte", "application/octet-stream")
+    @file_schema(
+        "What the host sent, byte for byte",
+        "application/octet-stream",
+        _DOWNLOAD,
+        description="Needs the grant `export`.",
+    )
     def get(self, request: Request, session_id: UUID) -> HttpResponseBase:
         del request
-        return self.send(session_id, RAW)
+        return self.send(self.viewed(session_id, Action.EXPORT), RAW, Action.EXPORT)
 
 
 class Transcript(RecordingFile):
-    @_file_schema("The text that was on the screen", "text/plain")
+    @file_schema("The text that was on the screen", "text/plain", _DOWNLOAD)
     def get(self, request: Request, session_id: UUID) -> HttpResponseBase:
         del request
-        return self.send(session_id, TRANSCRIPT)
+        return self.send(self.viewed(session_id), TRANSCRIPT)
 
 
 class _TermSerializer(serializers.Serializer[Any]):
@@ -129,5 +157,6 @@ class ReplaySegment(SessionView):
     )
     def get(self, request: Request, session_id: UUID, n: int) -> HttpResponse:
         idle = cast("Idle", choice(request, "idle", ("keep", "skip")))
-        content = replay_segment(self.viewed(session_id), n, idle)
+        session = self.viewed(session_id)
+        content = replay_segment(session, n, idle, with_input=may_see_input(self.login, session))
         return HttpResponse(content, content_type="application/json", headers={"Cache-Control": "private, no-store"})

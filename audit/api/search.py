@@ -124,7 +124,8 @@ class Search(SessionView):
 
     def _rows(self, hits: Sequence[Hit]) -> list[Mapping[str, Any]]:
         """Return the hits with their sessions, once more through the gate that guards sessions."""
-        sessions = visible_sessions(self.login).in_bulk({hit.session_id for hit in hits})
+        kept = visible_sessions(self.login).filter(deleted_at__isnull=True)
+        sessions = kept.in_bulk({hit.session_id for hit in hits})
         rows = [_row(hit, sessions[hit.session_id]) for hit in hits if hit.session_id in sessions]
         return [SearchHitSerializer(row).data for row in rows]
 

@@ -17,26 +17,19 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
-from audit import ledger
-from audit.access import terminable_host_ids, visible_sessions
+from audit.access import actions_on, learns_of_holds, visible_sessions
 from audit.api.exports import note_export
 from audit.api.views import AuditView, SessionView
 from audit.control import wake_sessions
 from audit.indexing.progress import with_progress
 from audit.models import Session
+from audit.proof import PROOFS, proof_of
+from audit.retention.holds import is_held
 from audit.sessions import request_end
-from audit.verify import Report, Verdict, verify_recording
-from audit.viewing import record_about
 from hosts.access import Action
 from hosts.api.fields import Text
 from hosts.rest import ChoicesFilter, Conflict, InstantFilter, StreamedListMixin, StrictFilterSet, TextFilter
 
-PROOFS = {
-    Session.State.SEALED: "sealed",
-    Session.State.RECOVERED: "recovered",
-    Session.State.IMPORTED: "imported",
-    Session.State.FAILED: "none",
-}
 _ID_START = re.compile(r"[0-9a-fA-F][0-9a-fA-F-]{3,35}")
 
 
@@ -48,6 +41,16 @@ class SessionSerializer(serializers.ModelSerializer[Session]):
     host = serializers.CharField(source="host_name")
     host_id = serializers.UUIDField()
     proof = serializers.SerializerMethodField()
+    gaps = serializers.ListField(
+        child=serializers.ListField(min_length=3, max_length=3),
+        help_text="[from second, until second or null, words]: what was on the terminal then is not in the recording.",
+    )
+    deleted_at = serializers.DateTimeField(
+        allow_null=True, help_text="When the recording was deleted; the session and its seal stay."
+    )
+    held = serializers.SerializerMethodField(
+        help_text="Whether a legal hold keeps the recording. Only auditors of the host and administrators are told."
+    )
     indexed = serializers.BooleanField(
         source="is_indexed", help_text="Whether the session is over and all its commands and text can be found."
     )
@@ -76,7 +79,11 @@ class SessionSerializer(serializers.ModelSerializer[Session]):
             "output_bytes",
             "events",
             "has_gaps",
+            "gaps",
             "proof",
+            "deleted_at",
+            "deleted_under",
+            "held",
             "command_count",
             "commands_confidence",
             "indexed",
@@ -84,14 +91,25 @@ class SessionSerializer(serializers.ModelSerializer[Session]):
         ]
         read_only_fields = fields
 
-    @extend_schema_field(serializers.ChoiceField(["open", "sealed", "recovered", "imported", "none"]))
+    @extend_schema_field(serializers.ChoiceField(PROOFS))
     def get_proof(self, session: Session) -> str:
-        return PROOFS.get(Session.State(session.state), "open")
+        return proof_of(session)
+
+    def get_held(self, session: Session) -> bool:
+        is_told = learns_of_holds(self.context["login"], self._allowed(session))
+        return is_told and bool(session.is_held)  # type: ignore[attr-defined]
 
     @extend_schema_field(serializers.ListField(child=serializers.ChoiceField([action.value for action in Action])))
     def get_actions(self, session: Session) -> list[str]:
-        may_end = session.state in Session.RUNNING and session.host_id in self.context["terminable_host_ids"]
-        return [Action.TERMINATE.value] if may_end else []
+        possible = {Action.TERMINATE} if session.state in Session.RUNNING else set()
+        if session.deleted_at is None:
+            possible |= {Action.EXPORT, Action.VIEW_INPUT}
+        allowed = self._allowed(session)
+        return [action.value for action in Action if action in possible & allowed]
+
+    def _allowed(self, session: Session) -> set[Action]:
+        allowed: dict[UUID, set[Action]] = self.context["allowed"]
+        return allowed.get(session.host_id, set())
 
 
 class SessionFilters(StrictFilterSet):
@@ -137,10 +155,12 @@ class Sessions(StreamedListMixin, AuditView, GenericViewSet[Any]):
     stream_name = "sessions"
 
     def get_queryset(self) -> QuerySet[Session]:
-        return with_progress(visible_sessions(self.login)).order_by("-started_at", "-id")
+        sessions = visible_sessions(self.login).annotate(is_held=is_held())
+        return with_progress(sessions).order_by("-started_at", "-id")
 
     def serialize_rows(self, rows: Sequence[Session]) -> Sequence[Mapping[str, Any]]:
-        context = {**self.get_serializer_context(), "terminable_host_ids": terminable_host_ids(self.login)}
+        facts = {"login": self.login, "allowed": actions_on(self.login, rows)}
+        context = {**self.get_serializer_context(), **facts}
         return list(SessionSerializer(rows, many=True, context=context).data)
 
     def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
@@ -180,36 +200,3 @@ class TerminateSession(SessionView):
 
 def _is_ending(session_id: UUID) -> bool:
     return Session.objects.filter(pk=session_id, state__in=Session.RUNNING).exists()
-
-
-class ProblemFoundSerializer(serializers.Serializer[Any]):
-    segment = serializers.IntegerField(allow_null=True, help_text="null: the recording as a whole.")
-    problem = serializers.CharField()
-
-
-class ReportSerializer(serializers.Serializer[Report]):
-    """`ok` is whether the verdict is intact. `undecided`: something that is needed could not be read."""
-
-    ok = serializers.SerializerMethodField()
-    verdict = serializers.ChoiceField([verdict.value for verdict in Verdict])
-    sealed = serializers.BooleanField(source="is_sealed", help_text="Whether a manifest binds the recording's end.")
-    segments = serializers.IntegerField(help_text="Segments that were checked.")
-    chain = serializers.CharField(help_text="The last link of the chain, SHA-256 in hex.")
-    checked_at = serializers.DateTimeField()
-    problems = ProblemFoundSerializer(many=True)
-
-    def get_ok(self, report: Report) -> bool:
-        return report.verdict is Verdict.INTACT
-
-
-class VerifySession(SessionView):
-    serializer_class = ReportSerializer
-
-    @extend_schema(summary="Check a recording against its chain", responses=ReportSerializer)
-    def get(self, request: Request, session_id: UUID) -> Response:
-        del request
-        session = self.session(session_id)
-        report = verify_recording(session)
-        facts = {"verdict": report.verdict, "segments": report.segments}
-        record_about(session, ledger.Action.RECORDING_VERIFIED, self.login, facts)
-        return Response(ReportSerializer(report).data)

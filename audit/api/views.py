@@ -15,6 +15,7 @@ from audit.access import access_session
 from audit.asciicast import CastError
 from audit.indexing.screen import ScreenError
 from audit.models import Session
+from audit.recording.key import KeyDestroyedError, KeyUnavailableError
 from audit.recording.storage import StorageError
 from audit.replay import NotIndexedError
 from audit.search import QueryError, SearchIndexError
@@ -23,7 +24,6 @@ from hosts.access import Action
 from hosts.authentication import login_of
 from hosts.logins import Login
 from hosts.rest import check_parameters, invalid_parameter
-from hosts.vault import VaultError
 
 
 class Unavailable(APIException):
@@ -31,6 +31,13 @@ class Unavailable(APIException):
 
     status_code = HTTPStatus.SERVICE_UNAVAILABLE
     default_code = "unavailable"
+
+
+class Gone(APIException):
+    """The recording was deleted; that it was there, and its seal, are still known."""
+
+    status_code = HTTPStatus.GONE
+    default_code = "gone"
 
 
 class AuditView(GenericAPIView[Any]):
@@ -49,17 +56,28 @@ class SessionView(AuditView):
 
     parameters: tuple[str, ...] = ()
 
-    def session(self, session_id: UUID, action: Action | None = None) -> Session:
+    def session(self, session_id: UUID, *actions: Action) -> Session:
         """Return the session if it may be seen. Raises Session.DoesNotExist, ValidationError for odd parameters."""
         check_parameters(self.request, self.parameters)
-        return access_session(self.login, session_id, action)
+        return access_session(self.login, session_id, *actions)
 
-    def viewed(self, session_id: UUID) -> Session:
-        """Return the session as `session` does, for showing what was recorded, and note that in the ledger."""
-        session = self.session(session_id)
+    def viewed(self, session_id: UUID, *actions: Action) -> Session:
+        """Return the session as `session` does, for showing what was recorded, and note that in the ledger.
+
+        Raises Gone if the recording is deleted.
+        """
+        session = self.session(session_id, *actions)
+        check_kept(session)
         if self.request.method != "HEAD":
             note_view(session, self.login)
         return session
+
+
+def check_kept(session: Session) -> None:
+    """Raise Gone, which says when and why, if the session's recording is deleted."""
+    if session.deleted_at is not None:
+        said = _("This recording was deleted under %(under)s on %(day)s. Its session and its proof are kept.")
+        raise Gone(said % {"under": session.deleted_under, "day": f"{session.deleted_at:%Y-%m-%d}"})
 
 
 def choice(request: Request, name: str, allowed: tuple[str, ...]) -> str:
@@ -77,9 +95,11 @@ def _as_problem(exc: Exception) -> Exception:
             return invalid_parameter(exc.field, str(exc))
         case NotIndexedError():
             return Unavailable(_("This part of the recording is still being prepared. Try again in a minute."))
-        case StorageError() | CastError() | VaultError() | ScreenError():
+        case KeyDestroyedError():
+            return Gone(str(exc))
+        case StorageError() | CastError() | ScreenError():
             return Unavailable(_("The recording cannot be read: %(why)s. Verify it.") % {"why": exc})
-        case SearchIndexError():
+        case SearchIndexError() | KeyUnavailableError():
             return Unavailable(str(exc))
         case _:
             return exc

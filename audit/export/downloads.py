@@ -6,6 +6,7 @@ import re
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 from django.conf import settings
@@ -14,14 +15,18 @@ from django.utils.http import content_disposition_header
 
 from audit.access import may_still_see
 from audit.asciicast import encode_event_v3, encode_header, raw_bytes
+from audit.events import HiddenInput, Input
 from audit.models import Segment, Session
 from audit.recording.reading import read_events, read_header, read_segment
 from audit.transcript import transcript_of
+from hosts.access import Action
 from hosts.logins import Login
 from hosts.streams import BatchedResponse
 
 CHUNK_BYTES = 64 * 1024
 _UNSAFE_IN_NAMES = re.compile(r"[^\w.\-]+")
+# Lines of events that say what was typed. In what we write, nothing stands between time and code but a comma.
+_INPUT_LINES = re.compile(rb'^\[[^,"]*,"[ih]",[^\n]*\n', re.MULTILINE)
 
 
 class AccessEndedError(Exception):
@@ -45,22 +50,24 @@ def closed_segments(session: Session) -> Iterator[Segment]:
         n += 1
 
 
-def cast_v2(session: Session) -> Iterator[bytes]:
-    """Yield the recording as it is stored, asciicast v2."""
+def cast_v2(session: Session, *, with_input: bool) -> Iterator[bytes]:
+    """Yield the recording as it is stored, asciicast v2; without input, all but what was typed."""
     is_empty = True
     for segment in closed_segments(session):
         is_empty = False
-        yield read_segment(segment)
+        yield read_segment(segment) if with_input else _INPUT_LINES.sub(b"", read_segment(segment))
     if is_empty:
         yield encode_header(read_header(session))
 
 
-def cast_v3(session: Session) -> Iterator[bytes]:
+def cast_v3(session: Session, *, with_input: bool) -> Iterator[bytes]:
     """Yield the recording as asciicast v3, whose times count from the event before."""
     yield encode_header(read_header(session), version=3)
     previous_t = 0.0
     for segment in closed_segments(session):
         for event in read_events(segment):
+            if not with_input and isinstance(event, Input | HiddenInput):
+                continue
             yield encode_event_v3(event, previous_t)
             previous_t = event.t
 
@@ -77,24 +84,28 @@ def transcript(session: Session) -> Iterator[bytes]:
         yield line.encode("utf-8", "replace") + b"\n"
 
 
-CAST: dict[Literal["2", "3"], Format] = {
-    "2": Format("cast", "application/x-asciicast", cast_v2),
-    "3": Format("cast", "application/x-asciicast", cast_v3),
-}
+def cast(version: Literal["2", "3"], *, with_input: bool) -> Format:
+    """Return an asciicast of this version as a kind of file."""
+    write = cast_v3 if version == "3" else cast_v2
+    return Format("cast", "application/x-asciicast", partial(write, with_input=with_input))
+
+
 RAW = Format("raw", "application/octet-stream", raw)
 TRANSCRIPT = Format("txt", "text/plain; charset=utf-8", transcript)
 
 
-def download(session: Session, login: Login, wanted: Format, *, with_content: bool = True) -> StreamingHttpResponse:
+def download(
+    session: Session, login: Login, wanted: Format, *actions: Action, with_content: bool = True
+) -> StreamingHttpResponse:
     """Return the file as a response that ends within seconds when access does; without content for HEAD.
 
-    The first part is read before the answer begins, so that a recording that cannot be read is an error and not an
-    empty file. Raises StorageError, CastError.
+    `actions` are what its reader must be allowed beyond seeing the recording. The first part is read before the answer
+    begins, so that a recording that cannot be read is an error and not an empty file. Raises StorageError, CastError.
     """
     parts = in_chunks(wanted.write(session)) if with_content else iter(())
     first = next(parts, b"")
-    content = guarded(_from_first(first, parts), lambda: may_still_see(login, session.pk)) if with_content else iter(())
-    response = BatchedResponse(content, content_type=wanted.content_type)
+    content = guarded(_from_first(first, parts), lambda: may_still_see(login, session.pk, *actions))
+    response = BatchedResponse(content if with_content else iter(()), content_type=wanted.content_type)
     response["Content-Disposition"] = content_disposition_header(True, file_name(session, wanted.suffix))
     response["X-Content-Type-Options"] = "nosniff"
     response["Cache-Control"] = "private, no-store"

@@ -91,6 +91,8 @@ class SqliteSearch:
         path = self._path or Path(settings.SEARCH_INDEX_FILE)
         with closing(sqlite3.connect(path, timeout=_WAIT_SECONDS, isolation_level=None)) as connection:
             connection.execute("PRAGMA synchronous = FULL")
+            # Of what is forgotten nothing stays in the file's free pages.
+            connection.execute("PRAGMA secure_delete = ON")
             connection.execute("PRAGMA mmap_size = 268435456")
             _prepare(connection, path)
             yield connection

@@ -7,11 +7,13 @@ from dataclasses import dataclass, field
 from uuid import UUID, uuid4
 
 from django.conf import settings
+from django.db import Error as DbError
+from django.utils import timezone
 
 from audit.evidence.signer import why_not_signing
 from audit.models import Session
 from audit.recording.key import KeyUnavailableError, make_key, new_recording_key
-from audit.recording.recorder import Recorder, open_recording
+from audit.recording.recorder import Outcome, Recorder, open_recording
 from audit.recording.segment import RecordingFailedError
 from audit.sessions import (
     TooManySessionsError,
@@ -26,6 +28,8 @@ from bastion.live.endings import EndedError, Ending
 from hosts.access import Action, access_host
 from hosts.logins import Login, notice_accepted
 from hosts.models import Host
+
+_NOT_BEGUN = "The database did not answer when the session was to begin. Nothing was connected."
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +64,10 @@ def open_session(login: Login, host_id: UUID, size: wire.Size) -> Opened:
         record_denied(login, host, host_id, "too many sessions")
         detail = f"You have {error.running} of {settings.SESSIONS_PER_USER} sessions open."
         raise EndedError(endings.TOO_MANY_SESSIONS.because(detail)) from error
+    except DbError:
+        # The row may have been committed all the same, and only the answer lost.
+        recorder.leave(Outcome(endings.CANNOT_RECORD.reason, _NOT_BEGUN, timezone.now()))
+        raise
     except BaseException:
         recorder.abandon()
         raise

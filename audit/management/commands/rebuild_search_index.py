@@ -23,9 +23,11 @@ class Command(BaseCommand):
     def handle(self, *, keep: bool, **_: object) -> None:
         if not keep:
             self._forget()
-        Segment.objects.update(indexed_at=None, snapshot=None, snapshot_cols=None, snapshot_rows=None)
-        Session.objects.update(index_state=None, index_claimed_until=None, index_error="")
-        session_ids = Session.objects.order_by("started_at").values_list("pk", flat=True)
+        kept = Session.objects.filter(deleted_at__isnull=True)
+        segments = Segment.objects.filter(session__in=kept)
+        segments.update(indexed_at=None, snapshot=None, snapshot_cols=None, snapshot_rows=None)
+        kept.update(index_state=None, index_claimed_until=None, index_error="")
+        session_ids = kept.order_by("started_at").values_list("pk", flat=True)
         count = 0
         for session_id in session_ids.iterator():
             request_indexing(session_id)

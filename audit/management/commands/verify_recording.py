@@ -45,6 +45,7 @@ class Command(BaseCommand):
     def _print(self, report: Report) -> None:
         end = "sealed" if report.is_sealed else "not sealed"
         self.stdout.write(f"{report.session_id} {report.verdict}: {report.segments} segments, {end}, {report.chain}")
+        self.stdout.write(f"  {report.state}")
         for problem in report.problems:
             place = "recording" if problem.segment is None else f"segment {problem.segment}"
             self.stdout.write(printable(f"  {place}: {problem.problem}"))

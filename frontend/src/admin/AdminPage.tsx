@@ -1,15 +1,18 @@
 import { Tabs } from "@mantine/core";
 import { useNavigate, useParams } from "@tanstack/react-router";
-import type { ComponentType } from "react";
+import { type ComponentType, useEffect, useRef } from "react";
 import { useMe } from "@/api/me";
 import { msg, useText } from "@/i18n/text";
 import { ForbiddenPage, NotFoundPage } from "@/shell/ErrorPages";
 import { PageHeader } from "@/shell/PageHeader";
 import { CredentialsSection } from "./CredentialsSection";
+import { EvidenceSection } from "./EvidenceSection";
 import { GrantsSection } from "./GrantsSection";
 import { GroupsSection } from "./GroupsSection";
 import { HostGroupsSection } from "./HostGroupsSection";
 import { HostsSection } from "./HostsSection";
+import { LegalHoldsSection } from "./LegalHoldsSection";
+import { RetentionSection } from "./RetentionSection";
 import { UsersSection } from "./UsersSection";
 
 const sections: readonly { path: string; label: string; content: ComponentType }[] = [
@@ -19,6 +22,9 @@ const sections: readonly { path: string; label: string; content: ComponentType }
   { path: "grants", label: msg("Grants"), content: GrantsSection },
   { path: "users", label: msg("Users"), content: UsersSection },
   { path: "groups", label: msg("Groups"), content: GroupsSection },
+  { path: "retention", label: msg("Retention"), content: RetentionSection },
+  { path: "legal-holds", label: msg("Legal holds"), content: LegalHoldsSection },
+  { path: "evidence", label: msg("Evidence"), content: EvidenceSection },
 ];
 
 export default function AdminPage() {
@@ -27,6 +33,12 @@ export default function AdminPage() {
   const navigate = useNavigate();
   const { section: path = "hosts" } = useParams({ strict: false }) as { section?: string };
   const section = sections.find((other) => other.path === path);
+  const tabs = useRef<HTMLDivElement>(null);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: another section has another tab
+  useEffect(() => {
+    const tab = tabs.current?.querySelector("[aria-selected=true]");
+    tab?.scrollIntoView({ block: "nearest", inline: "nearest" });
+  }, [path]);
   if (!me.is_admin) {
     return <ForbiddenPage right={t("Administration is for people who are administrators of this system.")} />;
   }
@@ -43,7 +55,7 @@ export default function AdminPage() {
         keepMounted={false}
         variant="default"
       >
-        <Tabs.List mb="md" style={{ flexWrap: "nowrap", overflowX: "auto" }}>
+        <Tabs.List ref={tabs} mb="md" style={{ flexWrap: "nowrap", overflowX: "auto" }}>
           {sections.map((other) => (
             <Tabs.Tab key={other.path} value={other.path} style={{ flexShrink: 0 }}>
               {t(other.label)}

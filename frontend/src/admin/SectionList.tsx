@@ -17,20 +17,23 @@ interface SectionListProps<T> {
   newLabel: string;
   emptyTitle: string;
   emptyHint: string;
-  placeholder: string;
-  q: string;
-  setQ: (q: string) => void;
+  /** Of the filter by words; a list without `setQ` has none. */
+  placeholder?: string;
+  q?: string;
+  setQ?: (q: string) => void;
   /** More filters: their controls, and what they say to the server. */
   filters?: ReactNode;
   query?: Query;
   columns: readonly Column<T>[];
-  open: (row: T) => void;
+  /** What a click on a row does, if anything. */
+  open?: (row: T) => void;
   create: () => void;
 }
 
 /** The list of one kind of object: filter, one primary button, rows that open their form. */
 export function SectionList<T extends { id: string | number }>(props: SectionListProps<T>) {
-  const { path, label, newLabel, emptyTitle, emptyHint, placeholder, q, setQ, filters, columns, open, create } = props;
+  const { path, label, newLabel, emptyTitle, emptyHint, placeholder = "", q = "", setQ } = props;
+  const { filters, columns, open, create } = props;
   const t = useText();
   const list = useRows<T>(path, { q, ...props.query });
   usePageKey("n", newLabel, create);
@@ -38,7 +41,7 @@ export function SectionList<T extends { id: string | number }>(props: SectionLis
     <>
       <Group justify="space-between" mb="sm" gap="sm" wrap="nowrap" align="flex-start">
         <Group gap="sm" style={{ flex: 1, minWidth: 0 }}>
-          <FilterBox value={q} onChange={setQ} placeholder={placeholder} />
+          {setQ && <FilterBox value={q} onChange={setQ} placeholder={placeholder} />}
           {filters}
         </Group>
         <Button
@@ -60,7 +63,7 @@ export function SectionList<T extends { id: string | number }>(props: SectionLis
           columns={columns}
           rows={list.rows}
           rowKey={(row) => String(row.id)}
-          onOpen={open}
+          {...(open && { onOpen: open })}
           isStale={list.isPlaceholderData}
         />
       )}
@@ -70,7 +73,7 @@ export function SectionList<T extends { id: string | number }>(props: SectionLis
           hint={q ? t("The filter looks at names and what belongs to them.") : emptyHint}
         >
           {q ? (
-            <Button variant="default" onClick={() => setQ("")}>
+            <Button variant="default" onClick={() => setQ?.("")}>
               {t("Clear filter")}
             </Button>
           ) : (

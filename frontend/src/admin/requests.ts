@@ -4,9 +4,19 @@ import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { api } from "@/api/client";
 import { fetchAll } from "@/api/pages";
 import type { ApiPath } from "@/api/types";
-import { text, useText } from "@/i18n/text";
+import { useText } from "@/i18n/text";
+import { showError } from "@/shell/notify";
 
-type Collection = "hosts/" | "host-groups/" | "credentials/" | "grants/" | "users/" | "groups/" | "tokens/";
+type Collection =
+  | "hosts/"
+  | "host-groups/"
+  | "credentials/"
+  | "grants/"
+  | "users/"
+  | "groups/"
+  | "tokens/"
+  | "retention-policies/"
+  | "legal-holds/";
 
 /** Create or change an object of a collection: `save.mutate({ id, body })`. Lists and objects are fetched again after. */
 export function useSave<T>(path: Collection, onSaved: (saved: T) => void) {
@@ -51,15 +61,6 @@ export function useRemove(): (removal: Removal) => void {
       cancelProps: { "data-autofocus": true },
       onConfirm: () => remove.mutate(removal),
     });
-}
-
-export function showError(title: string, error: unknown): void {
-  notifications.show({
-    color: "red",
-    title,
-    message: error instanceof Error ? error.message : text("That did not work."),
-    autoClose: false,
-  });
 }
 
 /** A small collection as a whole, for menus in forms. */

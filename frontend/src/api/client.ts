@@ -9,7 +9,7 @@ export interface Page<T> {
   results: T[];
 }
 
-type Method = "GET" | "POST" | "PATCH" | "PUT" | "DELETE";
+type Method = "GET" | "HEAD" | "POST" | "PATCH" | "PUT" | "DELETE";
 
 const signedOutListeners = new Set<() => void>();
 
@@ -44,7 +44,7 @@ export async function send(method: Method, url: string, body?: unknown, signal?:
   if (body !== undefined) {
     headers["Content-Type"] = "application/json";
   }
-  if (method !== "GET") {
+  if (method !== "GET" && method !== "HEAD") {
     headers["X-CSRFToken"] = csrfToken();
   }
   try {

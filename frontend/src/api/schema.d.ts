@@ -13,7 +13,7 @@ export interface paths {
         };
         /**
          * The ledger, newest first
-         * @description Administrators see all lines, others those about hosts that they may audit.
+         * @description Administrators see all lines, others those about hosts that they may audit. Lines `session.anchored` are left out unless `action` names them.
          */
         get: operations["audit_events_list"];
         put?: never;
@@ -299,6 +299,128 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/ledger/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How the ledger stands
+         * @description For administrators and for whoever audits a host; for others there is nothing here.
+         */
+        get: operations["ledger_retrieve"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/ledger/checkpoint": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The newest checkpoint of the ledger
+         * @description A signed note (c2sp.org/tlog-checkpoint). Keep one elsewhere: it proves all lines before it.
+         */
+        get: operations["ledger_checkpoint_retrieve"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/ledger/keys/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Public keys that seals and checkpoints are signed with
+         * @description Public keys are for everybody who is signed in: who gets a bundle needs them.
+         */
+        get: operations["ledger_keys_retrieve"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/ledger/proof": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Proof that a line is in the ledger
+         * @description A c2sp.org/tlog-proof, which can be checked with the public key alone. Its extra data are the line's salt in hex, a newline, and the line as canonical JSON. Needs sight of the line.
+         */
+        get: operations["ledger_proof_retrieve"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/legal-holds/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Legal holds, newest first
+         * @description Holds on hosts that you may audit, and on sessions there; administrators see all.
+         */
+        get: operations["legal_holds_list"];
+        put?: never;
+        /**
+         * Place a legal hold
+         * @description On sessions and hosts that you may audit; people and host groups are for administrators. 409: the recording is deleted already.
+         */
+        post: operations["legal_holds_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/legal-holds/{id}/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Holds on hosts that you may audit, and on sessions there; administrators see all. */
+        get: operations["legal_holds_retrieve"];
+        put?: never;
+        post?: never;
+        /** @description Releases the hold; it stays in the list as evidence. */
+        delete: operations["legal_holds_destroy"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/me/": {
         parameters: {
             query?: never;
@@ -344,6 +466,66 @@ export interface paths {
         put?: never;
         /** @description Ends every other sign-in, and every terminal. */
         post: operations["me_password_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/retention-policies/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * After how many days recordings are deleted
+         * @description For administrators. Of several policies that a host's groups have, the longest counts.
+         */
+        get: operations["retention_policies_list"];
+        put?: never;
+        /** @description 409: that group has a policy already, or there is one for all other hosts. */
+        post: operations["retention_policies_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/retention-policies/{id}/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description For administrators. Of several policies that a host's groups have, the longest counts. */
+        get: operations["retention_policies_retrieve"];
+        put?: never;
+        post?: never;
+        /** @description Its hosts fall under their other policies; without one they are kept for ever. */
+        delete: operations["retention_policies_destroy"];
+        options?: never;
+        head?: never;
+        /** @description For administrators. Of several policies that a host's groups have, the longest counts. */
+        patch: operations["retention_policies_partial_update"];
+        trace?: never;
+    };
+    "/api/v1/retention/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What the retention policies would delete now
+         * @description For administrators.
+         */
+        get: operations["retention_preview_retrieve"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -436,6 +618,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/sessions/{session_id}/evidence.zip": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The recording with all that is needed to check it elsewhere
+         * @description Needs the grants `export` and `view_input`. 409 until the recording is sealed.
+         */
+        get: operations["sessions_evidence.zip_retrieve"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/sessions/{session_id}/recording.cast": {
         parameters: {
             query?: never;
@@ -445,7 +647,7 @@ export interface paths {
         };
         /**
          * The recording as asciicast
-         * @description A file that is made while it is sent. It holds the segments that are closed when it is asked for.
+         * @description What was typed is in it only with the grant `view_input`.
          */
         get: operations["sessions_recording.cast_retrieve"];
         put?: never;
@@ -465,9 +667,29 @@ export interface paths {
         };
         /**
          * What the host sent, byte for byte
-         * @description A file that is made while it is sent. It holds the segments that are closed when it is asked for.
+         * @description Needs the grant `export`.
          */
         get: operations["sessions_recording.raw_retrieve"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sessions/{session_id}/replay.html": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A page that plays the recording without a network
+         * @description Needs the grant `export`.
+         */
+        get: operations["sessions_replay.html_retrieve"];
         put?: never;
         post?: never;
         delete?: never;
@@ -584,7 +806,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Check a recording against its chain
+         * Check a recording against its chain, its seal and the ledger
          * @description A view of one session. `parameters` are the query parameters that it takes.
          */
         get: operations["sessions_verify_retrieve"];
@@ -689,6 +911,12 @@ export interface components {
          *     * `recording.imported` - recording.imported
          *     * `recording.recovered` - recording.recovered
          *     * `recording.verified` - recording.verified
+         *     * `recording.deleted` - recording.deleted
+         *     * `retention.changed` - retention.changed
+         *     * `hold.placed` - hold.placed
+         *     * `hold.released` - hold.released
+         *     * `key.rotated` - key.rotated
+         *     * `key.rewrapped` - key.rewrapped
          *     * `search.performed` - search.performed
          *     * `audit.exported` - audit.exported
          *     * `host.created` - host.created
@@ -716,15 +944,17 @@ export interface components {
          *     * `setting.changed` - setting.changed
          * @enum {string}
          */
-        ActionEnum: "sign_in.ok" | "sign_in.failed" | "sign_out" | "notice.accepted" | "password.changed" | "session.started" | "session.ended" | "session.denied" | "session.terminated" | "session.anchored" | "recording.viewed" | "recording.downloaded" | "recording.sealed" | "recording.imported" | "recording.recovered" | "recording.verified" | "search.performed" | "audit.exported" | "host.created" | "host.changed" | "host.retired" | "host_key.pinned" | "host_key.unpinned" | "host_key.changed" | "host_group.created" | "host_group.changed" | "host_group.deleted" | "credential.created" | "credential.changed" | "credential.deleted" | "grant.created" | "grant.revoked" | "user.created" | "user.changed" | "user.deleted" | "group.created" | "group.changed" | "group.deleted" | "token.created" | "token.revoked" | "setting.changed";
+        ActionEnum: "sign_in.ok" | "sign_in.failed" | "sign_out" | "notice.accepted" | "password.changed" | "session.started" | "session.ended" | "session.denied" | "session.terminated" | "session.anchored" | "recording.viewed" | "recording.downloaded" | "recording.sealed" | "recording.imported" | "recording.recovered" | "recording.verified" | "recording.deleted" | "retention.changed" | "hold.placed" | "hold.released" | "key.rotated" | "key.rewrapped" | "search.performed" | "audit.exported" | "host.created" | "host.changed" | "host.retired" | "host_key.pinned" | "host_key.unpinned" | "host_key.changed" | "host_group.created" | "host_group.changed" | "host_group.deleted" | "credential.created" | "credential.changed" | "credential.deleted" | "grant.created" | "grant.revoked" | "user.created" | "user.changed" | "user.deleted" | "group.created" | "group.changed" | "group.deleted" | "token.created" | "token.revoked" | "setting.changed";
         /**
          * @description * `connect` - connect
          *     * `view_own` - view_own
          *     * `audit` - audit
          *     * `terminate` - terminate
+         *     * `export` - export
+         *     * `view_input` - view_input
          * @enum {string}
          */
-        ActionsEnum: "connect" | "view_own" | "audit" | "terminate";
+        ActionsEnum: "connect" | "view_own" | "audit" | "terminate" | "export" | "view_input";
         /** @description One line of the ledger. `actor` and `object_name` are the names of then; an empty actor is the system. */
         AuditEvent: {
             readonly id: number;
@@ -811,6 +1041,16 @@ export interface components {
             /** @description Of a private key; used once, to read it. */
             passphrase?: string;
         };
+        DueSession: {
+            /** Format: uuid */
+            readonly id: string;
+            user: string;
+            host: string;
+            /** Format: date-time */
+            readonly started_at: string;
+            /** Format: date-time */
+            readonly ended_at: string | null;
+        };
         EndRequest: {
             /** @description The person whose session ends reads it. */
             reason: string;
@@ -895,6 +1135,11 @@ export interface components {
             readonly user_count: number;
         };
         GroupRequest: {
+            name: string;
+        };
+        Held: {
+            /** @description Of a person it is a number. */
+            id: string;
             name: string;
         };
         /** @description A host. `credential` is null for everybody but administrators; `account` is the login name on the host. */
@@ -1016,9 +1261,62 @@ export interface components {
          * @enum {string}
          */
         KeyStateEnum: "pinned" | "missing";
+        Keys: {
+            results: components["schemas"]["VerificationKey"][];
+        };
         Language: {
             code: string;
             name: string;
+        };
+        LedgerStatus: {
+            /** @description Lines that the newest checkpoint covers. */
+            size: number;
+            /** @description Root of the tree over them, SHA-256 in hex; empty before the first. */
+            root: string;
+            /** @description The checkpoint itself, a signed note. */
+            checkpoint: string;
+            /** Format: date-time */
+            at: string | null;
+            /** @description Lines that no checkpoint covers yet. */
+            pending: number;
+            /** @description null: checkpoints do not leave this installation. */
+            published_to: string | null;
+            /** @description What is wrong, in words. */
+            problems: string[];
+        };
+        /** @description Names one session, person, host or host group, whose recordings nobody may delete until it is released. */
+        LegalHold: {
+            /** Format: uuid */
+            readonly id: string;
+            readonly kind: components["schemas"]["LegalHoldKindEnum"];
+            readonly object: components["schemas"]["Held"];
+            reason: string;
+            /** @description Who placed it. */
+            readonly owner: string;
+            /** Format: date-time */
+            readonly created_at: string;
+            /** Format: date-time */
+            readonly released_at: string | null;
+            readonly released_by: string;
+        };
+        /**
+         * @description * `session` - session
+         *     * `user` - user
+         *     * `host` - host
+         *     * `host_group` - host_group
+         * @enum {string}
+         */
+        LegalHoldKindEnum: "session" | "user" | "host" | "host_group";
+        /** @description Names one session, person, host or host group, whose recordings nobody may delete until it is released. */
+        LegalHoldRequest: {
+            /** Format: uuid */
+            session_id?: string | null;
+            user_id?: number | null;
+            /** Format: uuid */
+            host_id?: string | null;
+            /** Format: uuid */
+            host_group_id?: string | null;
+            reason: string;
         };
         Me: {
             id: number;
@@ -1113,6 +1411,20 @@ export interface components {
             previous: string | null;
             results: components["schemas"]["Host"][];
         };
+        PaginatedLegalHoldList: {
+            /** Format: uri */
+            next: string | null;
+            /** Format: uri */
+            previous: string | null;
+            results: components["schemas"]["LegalHold"][];
+        };
+        PaginatedRetentionPolicyList: {
+            /** Format: uri */
+            next: string | null;
+            /** Format: uri */
+            previous: string | null;
+            results: components["schemas"]["RetentionPolicy"][];
+        };
         PaginatedSessionList: {
             /** Format: uri */
             next: string | null;
@@ -1174,6 +1486,13 @@ export interface components {
             /** @description Seconds. */
             length_limit?: number | null;
         };
+        /** @description After how many days recordings are deleted: of a host group, or of all hosts that no policy's group has. */
+        PatchedRetentionPolicyRequest: {
+            /** Format: uuid */
+            host_group_id?: string | null;
+            /** @description Since the session ended. */
+            days?: number;
+        };
         PatchedUserRequest: {
             name?: string;
             full_name?: string;
@@ -1214,11 +1533,13 @@ export interface components {
          * @description * `open` - open
          *     * `sealed` - sealed
          *     * `recovered` - recovered
+         *     * `gap` - gap
          *     * `imported` - imported
+         *     * `deleted` - deleted
          *     * `none` - none
          * @enum {string}
          */
-        ProofEnum: "open" | "sealed" | "recovered" | "imported" | "none";
+        ProofEnum: "open" | "sealed" | "recovered" | "gap" | "imported" | "deleted" | "none";
         /** @description asciinema-player's segmented format; `map`, `true_duration`, `idle` and `complete` are for the page around it. */
         ReplayIndex: {
             version: number;
@@ -1251,8 +1572,12 @@ export interface components {
         Report: {
             readonly ok: boolean;
             verdict: components["schemas"]["VerdictEnum"];
+            /** @description What was found, in words. */
+            state: string;
             /** @description Whether a manifest binds the recording's end. */
             sealed: boolean;
+            /** @description Of the manifest; null while there is none. */
+            signature: components["schemas"]["Signature"] | null;
             /** @description Segments that were checked. */
             segments: number;
             /** @description The last link of the chain, SHA-256 in hex. */
@@ -1260,6 +1585,41 @@ export interface components {
             /** Format: date-time */
             checked_at: string;
             problems: components["schemas"]["ProblemFound"][];
+        };
+        /** @description After how many days recordings are deleted: of a host group, or of all hosts that no policy's group has. */
+        RetentionPolicy: {
+            /** Format: uuid */
+            readonly id: string;
+            readonly host_group: components["schemas"]["Named"] | null;
+            /** @description Since the session ended. */
+            days: number;
+            /** Format: date-time */
+            readonly created_at: string;
+            /** Format: date-time */
+            readonly changed_at: string;
+        };
+        /** @description After how many days recordings are deleted: of a host group, or of all hosts that no policy's group has. */
+        RetentionPolicyRequest: {
+            /** Format: uuid */
+            host_group_id?: string | null;
+            /** @description Since the session ended. */
+            days: number;
+        };
+        /** @description What the policies would delete if they were applied now. */
+        RetentionPreview: {
+            /** @description Recordings. */
+            count: number;
+            /** @description That they take up in the object store. */
+            bytes: number;
+            /**
+             * Format: date-time
+             * @description When the first of them ended.
+             */
+            oldest: string | null;
+            /** @description Further recordings that only a legal hold keeps. */
+            held: number;
+            /** @description The first 100. */
+            sessions: components["schemas"]["DueSession"][];
         };
         ScannedKey: {
             algorithm: string;
@@ -1340,7 +1700,17 @@ export interface components {
             readonly output_bytes: number;
             readonly events: number;
             readonly has_gaps: boolean;
+            /** @description [from second, until second or null, words]: what was on the terminal then is not in the recording. */
+            gaps: unknown[][];
             readonly proof: components["schemas"]["ProofEnum"];
+            /**
+             * Format: date-time
+             * @description When the recording was deleted; the session and its seal stay.
+             */
+            deleted_at: string | null;
+            readonly deleted_under: string;
+            /** @description Whether a legal hold keeps the recording. Only auditors of the host and administrators are told. */
+            readonly held: boolean;
             readonly command_count: number;
             readonly commands_confidence: string;
             /** @description Whether the session is over and all its commands and text can be found. */
@@ -1359,6 +1729,11 @@ export interface components {
          * @enum {string}
          */
         SessionState: "live" | "detached" | "ended" | "sealed" | "recovered" | "failed" | "imported";
+        Signature: {
+            /** @description Of the key that the manifest says it was signed with. */
+            key_id: string;
+            ok: boolean;
+        };
         Token: {
             /** Format: uuid */
             readonly id: string;
@@ -1423,6 +1798,15 @@ export interface components {
          * @enum {string}
          */
         VerdictEnum: "intact" | "altered" | "undecided";
+        /** @description A key that signs or signed. `retired_at`: since then it signs nothing; what it signed stays valid. */
+        VerificationKey: {
+            readonly vkey: string;
+            readonly key_id: string;
+            /** Format: date-time */
+            readonly created_at: string;
+            /** Format: date-time */
+            readonly retired_at: string | null;
+        };
         _ReplayPart: {
             /** Format: double */
             start: number;
@@ -2456,6 +2840,253 @@ export interface operations {
             };
         };
     };
+    ledger_retrieve: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LedgerStatus"];
+                };
+            };
+            /** @description What went wrong, and where. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ledger_checkpoint_retrieve: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
+            };
+            /** @description What went wrong, and where. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ledger_keys_retrieve: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Keys"];
+                };
+            };
+            /** @description What went wrong, and where. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ledger_proof_retrieve: {
+        parameters: {
+            query: {
+                /** @description Id of the line. */
+                event: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
+            };
+            /** @description What went wrong, and where. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    legal_holds_list: {
+        parameters: {
+            query?: {
+                active?: boolean;
+                /** @description From `next` or `previous`. */
+                cursor?: string;
+                /** @description csv or jsonl: all rows, as a download. */
+                format?: "csv" | "json" | "jsonl";
+                kind?: string;
+                /** @description Rows on a page. */
+                page_size?: number;
+                q?: string;
+                session?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PaginatedLegalHoldList"];
+                    "text/csv": string;
+                    "application/jsonl": string;
+                };
+            };
+            /** @description What went wrong, and where. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    legal_holds_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LegalHoldRequest"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LegalHold"];
+                };
+            };
+            /** @description What went wrong, and where. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    legal_holds_retrieve: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LegalHold"];
+                };
+            };
+            /** @description What went wrong, and where. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    legal_holds_destroy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No response body */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What went wrong, and where. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     me_retrieve: {
         parameters: {
             query?: never;
@@ -2530,6 +3161,197 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description What went wrong, and where. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    retention_policies_list: {
+        parameters: {
+            query?: {
+                /** @description From `next` or `previous`. */
+                cursor?: string;
+                /** @description csv or jsonl: all rows, as a download. */
+                format?: "csv" | "json" | "jsonl";
+                host_group?: string;
+                /** @description Rows on a page. */
+                page_size?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PaginatedRetentionPolicyList"];
+                    "text/csv": string;
+                    "application/jsonl": string;
+                };
+            };
+            /** @description What went wrong, and where. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    retention_policies_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RetentionPolicyRequest"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RetentionPolicy"];
+                };
+            };
+            /** @description What went wrong, and where. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    retention_policies_retrieve: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RetentionPolicy"];
+                };
+            };
+            /** @description What went wrong, and where. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    retention_policies_destroy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No response body */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What went wrong, and where. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    retention_policies_partial_update: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["PatchedRetentionPolicyRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RetentionPolicy"];
+                };
+            };
+            /** @description What went wrong, and where. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    retention_preview_retrieve: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RetentionPreview"];
+                };
             };
             /** @description What went wrong, and where. */
             default: {
@@ -2706,6 +3528,36 @@ export interface operations {
             };
         };
     };
+    "sessions_evidence.zip_retrieve": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                session_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/zip": string;
+                };
+            };
+            /** @description What went wrong, and where. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "sessions_recording.cast_retrieve": {
         parameters: {
             query?: {
@@ -2761,6 +3613,36 @@ export interface operations {
                 };
                 content: {
                     "application/octet-stream": string;
+                };
+            };
+            /** @description What went wrong, and where. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "sessions_replay.html_retrieve": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                session_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
                 };
             };
             /** @description What went wrong, and where. */

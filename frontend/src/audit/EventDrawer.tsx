@@ -1,5 +1,7 @@
 import { Button, Code, DataList, Drawer, Group, Stack, Table, Text, Title } from "@mantine/core";
+import { IconDownload } from "@tabler/icons-react";
 import type { ReactNode } from "react";
+import { apiUrl } from "@/api/client";
 import type { AuditEvent } from "@/api/types";
 import { formatUtc } from "@/i18n/formats";
 import { useText } from "@/i18n/text";
@@ -42,6 +44,16 @@ export function EventDrawer({ event, close, filter }: EventDrawerProps) {
                 {t("Events of the same object")}
               </Button>
             )}
+            <Button
+              size="xs"
+              variant="default"
+              component="a"
+              href={apiUrl("ledger/proof", { event: event.id })}
+              download
+              leftSection={<IconDownload size={14} aria-hidden="true" />}
+            >
+              {t("Proof of this line")}
+            </Button>
           </Group>
           <Stack gap={4}>
             <Title order={3}>{t("As recorded")}</Title>

@@ -19,6 +19,12 @@ export const actionWords: Record<string, string> = {
   "recording.imported": msg("Imported a recording"),
   "recording.recovered": msg("Recording recovered"),
   "recording.verified": msg("Verified a recording"),
+  "recording.deleted": msg("Deleted a recording"),
+  "retention.changed": msg("Changed a retention policy"),
+  "hold.placed": msg("Placed a legal hold"),
+  "hold.released": msg("Released a legal hold"),
+  "key.rotated": msg("Changed the signing key"),
+  "key.rewrapped": msg("Wrapped recording keys again"),
   "search.performed": msg("Searched recordings"),
   "audit.exported": msg("Exported the audit log"),
   "host.created": msg("Added a host"),
@@ -49,6 +55,7 @@ const groupWords: readonly [prefix: RegExp, label: string][] = [
   [/^(sign_|notice|password)/, msg("Signing in")],
   [/^session\./, msg("Sessions")],
   [/^(recording|search|audit)\./, msg("Recordings")],
+  [/^(retention|hold|key)\./, msg("Evidence")],
   [/^host/, msg("Hosts")],
   [/^(credential|grant|token)\./, msg("Access")],
   [/.*/, msg("People and settings")],
@@ -84,6 +91,10 @@ export function pageOf(type: string, id: string): string | undefined {
       return "/admin/credentials";
     case "grant":
       return "/admin/grants";
+    case "retention_policy":
+      return "/admin/retention";
+    case "legal_hold":
+      return "/admin/legal-holds";
     case "user":
       return "/admin/users";
     case "group":

@@ -23,9 +23,11 @@ import {
 } from "@tabler/icons-react";
 import { formatOffset, useFormats } from "@/i18n/formats";
 import { useText } from "@/i18n/text";
+import type { Gap } from "@/proof/gaps";
 import { useClock } from "./clock";
 import { Lane } from "./Lane";
 import classes from "./Replay.module.css";
+import type { Span } from "./spans";
 import type { Moment } from "./types";
 import { type Replay, speeds } from "./useReplay";
 
@@ -35,12 +37,14 @@ interface ControlsProps {
   startedAt: string;
   commands: readonly Moment[];
   hits: readonly Moment[];
+  gaps: readonly Gap[];
+  altered: readonly Span[];
   goToCommand: (direction: 1 | -1) => void;
   toggleFullScreen: () => void;
   link: () => string;
 }
 
-export function Controls({ replay, startedAt, commands, hits, goToCommand, toggleFullScreen, link }: ControlsProps) {
+export function Controls({ replay, startedAt, goToCommand, toggleFullScreen, link, ...marks }: ControlsProps) {
   const t = useText();
   const isPlaying = replay.state === "playing";
   const clipboard = useClipboard({ timeout: 1500 });
@@ -48,7 +52,7 @@ export function Controls({ replay, startedAt, commands, hits, goToCommand, toggl
   return (
     <div className={classes.controls}>
       <SeekBar replay={replay} startedAt={startedAt} />
-      <Lane map={replay.map} duration={replay.index.duration} commands={commands} hits={hits} />
+      <Lane map={replay.map} duration={replay.index.duration} {...marks} />
       <Group gap="xs" wrap="wrap" justify="space-between" mt={2}>
         <Group gap={4} wrap="nowrap">
           <Tool

@@ -1,13 +1,15 @@
 import { Splitter } from "@mantine/core";
 import { useClipboard, useMediaQuery } from "@mantine/hooks";
 import { useLocation, useNavigate } from "@tanstack/react-router";
-import { useCallback, useEffect, useRef, useState } from "react";
-import type { Command, Session } from "@/api/types";
+import { useCallback, useEffect, useMemo, useRef, useState } from "react";
+import type { Command, Session, Verification } from "@/api/types";
+import { gapsOf } from "@/proof/gaps";
 import { hashOfTime, timeOfHash } from "./address";
 import { currentAt, leadIn } from "./clock";
 import classes from "./Replay.module.css";
 import { SidePane, type SideTab } from "./SidePane";
 import { Stage } from "./Stage";
+import { alteredSpans } from "./spans";
 import type { ReplayIndex } from "./types";
 import { useFinder } from "./useFinder";
 import { type Replay, useReplay, type useReplayHabits } from "./useReplay";
@@ -20,17 +22,21 @@ interface ReplayDeskProps {
   index: ReplayIndex;
   startAt: number;
   habits: ReturnType<typeof useReplayHabits>;
+  side: { tab: SideTab; setTab: (tab: SideTab) => void; isShown: boolean; setShown: (isShown: boolean) => void };
+  /** Of the check that was made here, if one was. */
+  report: Verification | undefined;
 }
 
 /** The screen, its bar, and what stands beside it, all at the same second. */
-export function ReplayDesk({ session, commands, index, startAt, habits }: ReplayDeskProps) {
+export function ReplayDesk({ session, commands, index, startAt, habits, side, report }: ReplayDeskProps) {
   const replay = useReplay(session.id, index, startAt, habits);
   const finder = useFinder(session.id, replay.seek);
   const findInput = useRef<HTMLInputElement>(null);
   const desk = useRef<HTMLDivElement>(null);
   const clipboard = useClipboard();
-  const [tab, setTab] = useState<SideTab>("commands");
-  const [isSideShown, setSideShown] = useState(true);
+  const gaps = useMemo(() => gapsOf(session), [session]);
+  const { map } = replay;
+  const altered = useMemo(() => alteredSpans(report, { index, map }), [report, index, map]);
   const [flash, setFlash] = useState<{ text: string; at: number } | null>(null);
   const isNarrow = useMediaQuery("(max-width: 900px)", undefined, { getInitialValueInEffect: false });
   useAddress(replay);
@@ -49,8 +55,8 @@ export function ReplayDesk({ session, commands, index, startAt, habits }: Replay
     return `${origin}${pathname}#${hashOfTime(replay.clock.get())}`;
   };
   const openFind = () => {
-    setSideShown(true);
-    setTab("find");
+    side.setShown(true);
+    side.setTab("find");
     requestAnimationFrame(() => findInput.current?.focus());
   };
   useReplayKeys({
@@ -60,7 +66,7 @@ export function ReplayDesk({ session, commands, index, startAt, habits }: Replay
     toggleFullScreen,
     copyLink: () => clipboard.copy(link()),
     openFind,
-    toggleSide: () => setSideShown((shown) => !shown),
+    toggleSide: () => side.setShown(!side.isShown),
     flash: (text) => setFlash({ text, at: Date.now() }),
   });
 
@@ -70,27 +76,29 @@ export function ReplayDesk({ session, commands, index, startAt, habits }: Replay
       startedAt={session.started_at}
       commands={commands}
       hits={finder.hits}
+      gaps={gaps}
+      altered={altered}
       flash={flash}
       goToCommand={goToCommand}
       toggleFullScreen={toggleFullScreen}
       link={link}
     />
   );
-  const side = (
+  const pane = (
     <SidePane
       session={session}
       commands={commands}
       replay={replay}
       finder={{ state: finder, input: findInput }}
-      tab={tab}
-      setTab={setTab}
+      tab={side.tab}
+      setTab={side.setTab}
     />
   );
-  if (isNarrow || !isSideShown) {
+  if (isNarrow || !side.isShown) {
     return (
       <div ref={desk} className={isNarrow ? classes.narrow : classes.body}>
         {stage}
-        {isSideShown && side}
+        {side.isShown && pane}
       </div>
     );
   }
@@ -101,7 +109,7 @@ export function ReplayDesk({ session, commands, index, startAt, habits }: Replay
           {stage}
         </Splitter.Pane>
         <Splitter.Pane defaultSize="32%" min="18%">
-          {side}
+          {pane}
         </Splitter.Pane>
       </Splitter>
     </div>

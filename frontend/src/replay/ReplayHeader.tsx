@@ -1,25 +1,35 @@
-import { Button, Group, Menu, Text, Title } from "@mantine/core";
+import { ActionIcon, Button, Group, Menu, Text, Title } from "@mantine/core";
 import { useDocumentTitle } from "@mantine/hooks";
-import { IconChevronLeft, IconDownload, IconPlugConnectedX } from "@tabler/icons-react";
+import {
+  IconChevronLeft,
+  IconDots,
+  IconFileText,
+  IconGavel,
+  IconPlugConnectedX,
+  IconShieldCheck,
+} from "@tabler/icons-react";
 import { Link } from "@tanstack/react-router";
 import type { Session } from "@/api/types";
 import { useText } from "@/i18n/text";
+import { DownloadMenu } from "@/proof/DownloadMenu";
+import { askToHold, useMayHold } from "@/proof/Holds";
+import { SessionProof } from "@/proof/SessionProof";
 import { askToEndSession } from "@/sessions/endSession";
 import { isRunning } from "@/sessions/length";
 import { IdText } from "@/shell/IdText";
-import { SessionState } from "@/shell/StateBadge";
 import { TimeText } from "@/shell/TimeText";
-import { downloadsOf } from "./Facts";
 
-export function ReplayHeader({ session }: { session: Session }) {
+interface ReplayHeaderProps {
+  session: Session;
+  verify: () => void;
+  isVerifying: boolean;
+}
+
+export function ReplayHeader({ session, verify, isVerifying }: ReplayHeaderProps) {
   const t = useText();
   useDocumentTitle(`${session.user} → ${session.host} · Bastion`);
-  const hints = {
-    cast2: t("asciicast version 2, for asciinema players"),
-    cast3: t("asciicast version 3"),
-    raw: t("The bytes as the host sent them"),
-    text: t("What was on the screen, as text"),
-  };
+  const hasRecording = session.proof !== "deleted" && session.proof !== "none";
+  const canVerify = session.proof !== "none";
   return (
     <Group justify="space-between" gap="sm">
       <Group gap="sm" style={{ minWidth: 0 }}>
@@ -41,14 +51,14 @@ export function ReplayHeader({ session }: { session: Session }) {
             </Text>
           )}
         </Title>
-        <SessionState session={session} />
+        <SessionProof session={session} />
         <Text size="sm" c="dimmed">
           <TimeText at={session.started_at} />
         </Text>
         <IdText id={session.id} path={`/sessions/${session.id}`} />
       </Group>
       <Group gap="xs">
-        <Text size="xs" c="dimmed" visibleFrom="md">
+        <Text size="xs" c="dimmed" visibleFrom="xl">
           {t("Your view is logged.")}
         </Text>
         {isRunning(session) && session.actions.includes("terminate") && (
@@ -61,26 +71,49 @@ export function ReplayHeader({ session }: { session: Session }) {
             {t("End session")}
           </Button>
         )}
-        <Menu position="bottom-end" width={260}>
-          <Menu.Target>
-            <Button size="xs" variant="default" leftSection={<IconDownload size={14} aria-hidden="true" />}>
-              {t("Download")}
-            </Button>
-          </Menu.Target>
-          <Menu.Dropdown>
-            {downloadsOf(session.id).map(({ href, name, hint }) => (
-              <Menu.Item key={name} component="a" href={href} download>
-                <Text size="sm" className="mono">
-                  {name}
-                </Text>
-                <Text size="xs" c="dimmed">
-                  {hints[hint]}
-                </Text>
-              </Menu.Item>
-            ))}
-          </Menu.Dropdown>
-        </Menu>
+        {canVerify && (
+          <Button
+            size="xs"
+            variant="default"
+            loading={isVerifying}
+            leftSection={<IconShieldCheck size={14} aria-hidden="true" />}
+            onClick={verify}
+          >
+            {t("Verify")}
+          </Button>
+        )}
+        {hasRecording && <DownloadMenu session={session} />}
+        <MoreMenu session={session} canHold={hasRecording} />
       </Group>
     </Group>
+  );
+}
+
+function MoreMenu({ session, canHold }: { session: Session; canHold: boolean }) {
+  const t = useText();
+  if (!useMayHold()) return null;
+  return (
+    <Menu position="bottom-end" width={200}>
+      <Menu.Target>
+        <ActionIcon size={30} variant="default" aria-label={t("More about this session")}>
+          <IconDots size={16} aria-hidden="true" />
+        </ActionIcon>
+      </Menu.Target>
+      <Menu.Dropdown>
+        {canHold && (
+          <Menu.Item leftSection={<IconGavel size={15} aria-hidden="true" />} onClick={() => askToHold(session)}>
+            {t("Place hold")}
+          </Menu.Item>
+        )}
+        <Menu.Item
+          component={Link}
+          to="/audit"
+          search={{ session: session.id } as never}
+          leftSection={<IconFileText size={15} aria-hidden="true" />}
+        >
+          {t("Audit trail")}
+        </Menu.Item>
+      </Menu.Dropdown>
+    </Menu>
   );
 }

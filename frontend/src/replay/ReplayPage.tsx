@@ -29,7 +29,7 @@ function SessionReplay({ id }: { id: string }) {
     queryKey: ["sessions", id, "commands", session.data?.indexed],
     placeholderData: keepPreviousData,
     queryFn: () => fetchAll<Command>(`sessions/${encodeURIComponent(id)}/commands/`),
-    enabled: session.isSuccess,
+    enabled: session.isSuccess && session.data.proof !== "deleted",
     refetchInterval: session.data && !session.data.indexed ? refreshEvery : false,
   });
   if (session.isError && !session.data) {
@@ -42,6 +42,8 @@ function SessionReplay({ id }: { id: string }) {
       />
     );
   }
-  if (!session.data || commands.isPending) return <LoadingRows rows={10} height={36} />;
+  // The page does without commands when they cannot be had.
+  const isWaiting = commands.isLoading && commands.failureCount === 0;
+  if (!session.data || isWaiting) return <LoadingRows rows={10} height={36} />;
   return <ReplayView session={session.data} commands={commands.data ?? []} />;
 }

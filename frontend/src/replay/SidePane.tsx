@@ -1,17 +1,18 @@
 import { Tabs } from "@mantine/core";
-import { type Ref, useState } from "react";
+import type { Ref } from "react";
 import type { Command, Session } from "@/api/types";
 import { useText } from "@/i18n/text";
 import { isRunning } from "@/sessions/length";
 import { CommandList } from "./CommandList";
 import { Facts } from "./Facts";
 import { FindPanel } from "./FindPanel";
+import { ProofPanel } from "./ProofPanel";
 import classes from "./Replay.module.css";
 import { Transcript } from "./Transcript";
 import type { Finder } from "./useFinder";
 import type { Replay } from "./useReplay";
 
-export type SideTab = "commands" | "find" | "text" | "facts";
+export type SideTab = "commands" | "find" | "text" | "proof" | "facts";
 
 interface SidePaneProps {
   session: Session;
@@ -20,14 +21,12 @@ interface SidePaneProps {
   replay: Replay | null;
   finder: { state: Finder; input: Ref<HTMLInputElement> } | null;
   tab: SideTab;
-  /** Null when the pane keeps its tab to itself. */
-  setTab: ((tab: SideTab) => void) | null;
+  setTab: (tab: SideTab) => void;
 }
 
 export function SidePane({ session, commands, replay, finder, tab, setTab }: SidePaneProps) {
   const t = useText();
-  const [own, setOwn] = useState(tab);
-  const shown = setTab ? tab : own;
+  const isDeleted = session.proof === "deleted";
   const hint = isRunning(session)
     ? t("Commands of a running session appear about half a minute later.")
     : session.indexed
@@ -36,14 +35,15 @@ export function SidePane({ session, commands, replay, finder, tab, setTab }: Sid
   return (
     <Tabs
       className={classes.side ?? ""}
-      value={shown}
-      onChange={(value) => (setTab ?? setOwn)((value ?? "commands") as SideTab)}
+      value={tab}
+      onChange={(value) => setTab((value ?? "commands") as SideTab)}
       keepMounted={false}
     >
       <Tabs.List>
-        <Tabs.Tab value="commands">{t("Commands")}</Tabs.Tab>
+        {!isDeleted && <Tabs.Tab value="commands">{t("Commands")}</Tabs.Tab>}
         {finder && <Tabs.Tab value="find">{t("Find")}</Tabs.Tab>}
-        <Tabs.Tab value="text">{t("Text")}</Tabs.Tab>
+        {!isDeleted && <Tabs.Tab value="text">{t("Text")}</Tabs.Tab>}
+        <Tabs.Tab value="proof">{t("Proof")}</Tabs.Tab>
         <Tabs.Tab value="facts">{t("Facts")}</Tabs.Tab>
       </Tabs.List>
       <Tabs.Panel value="commands" className={classes.tabPanel ?? ""}>
@@ -56,6 +56,9 @@ export function SidePane({ session, commands, replay, finder, tab, setTab }: Sid
       )}
       <Tabs.Panel value="text" className={classes.tabPanel ?? ""}>
         <Transcript id={session.id} />
+      </Tabs.Panel>
+      <Tabs.Panel value="proof" className={classes.tabPanel ?? ""}>
+        <ProofPanel session={session} replay={replay} />
       </Tabs.Panel>
       <Tabs.Panel value="facts" className={classes.tabPanel ?? ""}>
         <Facts session={session} activeSeconds={replay?.isSkipping ? replay.index.duration : null} />

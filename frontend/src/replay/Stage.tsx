@@ -1,11 +1,17 @@
 import { Button, Loader, Progress, Stack, Text, useComputedColorScheme } from "@mantine/core";
-import { type CSSProperties, useEffect, useState } from "react";
+import { type CSSProperties, useEffect, useState, useSyncExternalStore } from "react";
+import { useFormats } from "@/i18n/formats";
+import { translateServerWords } from "@/i18n/serverWords";
 import { useText } from "@/i18n/text";
 import { usePreferences } from "@/preferences";
+import { type Gap, gapAt } from "@/proof/gaps";
 import { ErrorAlert } from "@/shell/Feedback";
 import { palettes, playerVariables, schemeOf } from "@/terminal/theme";
-import { Controls } from "./Controls";
+import { useTone } from "@/terminal/tones";
+import { Controls, wallAt } from "./Controls";
+import type { ReplayClock } from "./clock";
 import classes from "./Replay.module.css";
+import type { Span } from "./spans";
 import type { Moment } from "./types";
 import type { Replay } from "./useReplay";
 
@@ -14,6 +20,8 @@ interface StageProps {
   startedAt: string;
   commands: readonly Moment[];
   hits: readonly Moment[];
+  gaps: readonly Gap[];
+  altered: readonly Span[];
   /** What the last key did, shown for a moment. */
   flash: { text: string; at: number } | null;
   goToCommand: (direction: 1 | -1) => void;
@@ -35,9 +43,36 @@ export function Stage({ replay, flash, ...bar }: StageProps) {
         <div ref={replay.screen} style={{ position: "absolute", inset: 0 }} />
         {replay.state === "loading" && <Waiting />}
         {replay.state === "failed" && <Failed replay={replay} />}
+        <GapCard clock={replay.clock} gaps={bar.gaps} startedAt={bar.startedAt} />
         {flash && <Flash key={flash.at} text={flash.text} />}
       </div>
       <Controls replay={replay} {...bar} />
+    </div>
+  );
+}
+
+interface GapCardProps {
+  clock: ReplayClock;
+  gaps: readonly Gap[];
+  startedAt: string;
+}
+
+/** Over the screen while the replay is where something is missing: what is below it is from before. */
+function GapCard({ clock, gaps, startedAt }: GapCardProps) {
+  const t = useText();
+  const { clock: wall } = useFormats();
+  const tone = useTone("cut");
+  const gap = gaps[useSyncExternalStore(clock.subscribe, () => gapAt(clock.get(), gaps))];
+  if (!gap) return null;
+  const from = wall(wallAt(startedAt, gap.from));
+  return (
+    <div className={classes.gap} style={tone} role="status">
+      <Text size="sm" fw={600} c="var(--tone)">
+        {gap.until === null
+          ? t("Not recorded from {from} on", { from })
+          : t("Not recorded {from}–{until}", { from, until: wall(wallAt(startedAt, gap.until)) })}
+      </Text>
+      <Text size="sm">{translateServerWords(gap.words, t)}</Text>
     </div>
   );
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { hashOfTime, timeOfHash } from "./address";
+import { failedAddress, hashOfTime, timeOfHash } from "./address";
 import { currentAt } from "./clock";
 
 describe("the second in the address", () => {
@@ -37,4 +37,15 @@ describe("the current command", () => {
   ])("at second %d is number %d", (time, n) => {
     expect(currentAt(time, commands)).toBe(n);
   });
+});
+
+it("the address of a part is found in the player's words", () => {
+  const words =
+    "failed fetching recording from http://127.0.0.1:8000/api/v1/sessions/b4c25914-11d4/segments/12.json?idle=skip: 503 Service Unavailable";
+  expect(failedAddress(new Error(words))).toBe("/api/v1/sessions/b4c25914-11d4/segments/12.json?idle=skip");
+});
+
+it("other failures have none", () => {
+  expect(failedAddress(new Error("out of memory"))).toBeNull();
+  expect(failedAddress("http://127.0.0.1:8000/api/v1/sessions/b4c25914/replay.json: 500")).toBeNull();
 });

@@ -6,6 +6,7 @@ import { api, apiUrl } from "@/api/client";
 import { usePreferences } from "@/preferences";
 import { schemeOf } from "@/terminal/theme";
 import { ReplayClock } from "./clock";
+import { problemBehind } from "./failure";
 import type { PlayerState, ReplayPlayer } from "./player";
 import { TimeMap, type TrueTime } from "./timeMap";
 import type { ReplayIndex } from "./types";
@@ -41,12 +42,17 @@ export interface Replay extends Habits {
 const lookAgainEvery = 4_000;
 
 /** Looks again by itself while there is nothing yet, and until an ended recording is whole. */
-export function useReplayIndex(id: string, isSkipping: boolean, isRunning: boolean) {
+export function useReplayIndex(
+  id: string,
+  isSkipping: boolean,
+  { isRunning, isDeleted }: { isRunning: boolean; isDeleted: boolean },
+) {
   const idle = isSkipping ? "skip" : "keep";
   return useQuery({
     queryKey: ["sessions", id, "replay.json", idle],
     queryFn: ({ signal }) => api.get<ReplayIndex>(`sessions/${id}/replay.json`, { idle }, signal),
     placeholderData: keepPreviousData,
+    enabled: !isDeleted,
     staleTime: Number.POSITIVE_INFINITY,
     refetchInterval: ({ state: { data } }) =>
       data && !data.complete && (data.true_duration === 0 || !isRunning) ? lookAgainEvery : false,
@@ -95,6 +101,9 @@ export function useReplay(
     const fail = (reason: unknown) => {
       setError(reason);
       setState("failed");
+      void problemBehind(reason).then((problem) => {
+        if (!isGone && problem) setError(problem);
+      });
     };
     setState("loading");
     import("./player").then(({ ReplayPlayer }) => {

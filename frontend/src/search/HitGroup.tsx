@@ -5,9 +5,9 @@ import { useState } from "react";
 import type { SearchHit } from "@/api/types";
 import { formatOffset } from "@/i18n/formats";
 import { useText } from "@/i18n/text";
+import { SessionProof } from "@/proof/SessionProof";
 import { hashOfTime } from "@/replay/address";
 import { IdText } from "@/shell/IdText";
-import { SessionState } from "@/shell/StateBadge";
 import { TimeText } from "@/shell/TimeText";
 import { kindWords } from "./kinds";
 import classes from "./Search.module.css";
@@ -46,7 +46,7 @@ export function HitGroup({ group: { session, hits } }: { group: Group }) {
         <Text size="sm" c="dimmed">
           <TimeText at={session.started_at} />
         </Text>
-        <SessionState session={session} />
+        <SessionProof session={session} />
         <IdText id={session.id} path={`/sessions/${session.id}`} />
         <Text size="sm" c="dimmed" ml="auto">
           {t("{count, plural, one {# hit} other {# hits}}", { count: hits.length })}

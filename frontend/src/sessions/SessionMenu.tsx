@@ -1,16 +1,16 @@
 import { ActionIcon, Menu } from "@mantine/core";
 import { useClipboard } from "@mantine/hooks";
-import { IconDots, IconFileText, IconLink, IconPlayerPlay, IconPlugConnectedX } from "@tabler/icons-react";
+import { IconDots, IconFileText, IconGavel, IconLink, IconPlayerPlay, IconPlugConnectedX } from "@tabler/icons-react";
 import { Link } from "@tanstack/react-router";
-import { useMe } from "@/api/me";
 import type { Session } from "@/api/types";
 import { useText } from "@/i18n/text";
+import { askToHold, useMayHold } from "@/proof/Holds";
 import { askToEndSession } from "./endSession";
 import { isRunning } from "./length";
 
 export function SessionMenu({ session }: { session: Session }) {
   const t = useText();
-  const me = useMe();
+  const mayAudit = useMayHold();
   const clipboard = useClipboard();
   const mayEnd = isRunning(session) && session.actions.includes("terminate");
   return (
@@ -34,7 +34,7 @@ export function SessionMenu({ session }: { session: Session }) {
         >
           {t("Copy link")}
         </Menu.Item>
-        {(me.is_admin || me.can_audit) && (
+        {mayAudit && (
           <Menu.Item
             component={Link}
             to="/audit"
@@ -42,6 +42,11 @@ export function SessionMenu({ session }: { session: Session }) {
             leftSection={<IconFileText size={15} aria-hidden="true" />}
           >
             {t("Audit trail")}
+          </Menu.Item>
+        )}
+        {mayAudit && session.proof !== "deleted" && session.proof !== "none" && (
+          <Menu.Item leftSection={<IconGavel size={15} aria-hidden="true" />} onClick={() => askToHold(session)}>
+            {t("Place hold")}
           </Menu.Item>
         )}
         {mayEnd && (

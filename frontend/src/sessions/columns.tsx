@@ -4,9 +4,9 @@ import { useMemo } from "react";
 import type { Session } from "@/api/types";
 import { useFormats } from "@/i18n/formats";
 import { useText } from "@/i18n/text";
+import { SessionProof } from "@/proof/SessionProof";
 import type { Column } from "@/shell/DataTable";
 import { IdText } from "@/shell/IdText";
-import { SessionState } from "@/shell/StateBadge";
 import { Bytes, Duration, TimeText } from "@/shell/TimeText";
 import { lengthOf } from "./length";
 import { SessionMenu } from "./SessionMenu";
@@ -21,7 +21,7 @@ export function useSessionColumns(): Column<Session>[] {
         header: t("State"),
         width: 180,
         narrow: "end",
-        render: (session) => <SessionState session={session} />,
+        render: (session) => <SessionProof session={session} isCompact />,
       },
       {
         key: "who",

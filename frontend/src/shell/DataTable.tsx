@@ -142,7 +142,7 @@ function NarrowList<T>({ label, columns, rows, rowKey, rowProps }: BodyProps<T>)
                 ))}
               </Group>
             </Box>
-            <Group gap={6} wrap="nowrap">
+            <Group gap={6} wrap="nowrap" style={{ flexShrink: 0 }}>
               {at("end").map((column) => (
                 <Box key={column.key}>{column.render(row)}</Box>
               ))}

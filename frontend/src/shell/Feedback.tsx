@@ -12,6 +12,7 @@ import { useTimeout } from "@mantine/hooks";
 import { IconAlertCircle } from "@tabler/icons-react";
 import { type ReactNode, useState } from "react";
 import { Problem } from "@/api/problem";
+import { translateServerWords } from "@/i18n/serverWords";
 import { useText } from "@/i18n/text";
 
 interface ErrorAlertProps {
@@ -25,7 +26,7 @@ interface ErrorAlertProps {
 export function ErrorAlert({ error, title, retry }: ErrorAlertProps) {
   const t = useText();
   const problem = error instanceof Problem ? error : undefined;
-  const reason = error instanceof Error ? error.message : String(error);
+  const reason = translateServerWords(error instanceof Error ? error.message : String(error), t);
   const heading = title ?? problem?.title ?? t("That did not work.");
   return (
     <Alert color="red" title={heading} icon={<IconAlertCircle aria-hidden="true" />} role="alert" my="sm">

@@ -38,13 +38,14 @@ function Recording({ tab }: { tab: TerminalTab }) {
     );
   if (state.phase === "ended") {
     const isUnrecorded = state.ending.code === CloseCode.cannotRecord;
+    const unrecorded = tab.session ? t("Not recorded, session ended") : t("Not recorded, so not started");
     const Icon = isUnrecorded ? IconShieldX : IconSquareFilled;
     return (
       <Lamp
         color={stateLooks[isUnrecorded ? "refused" : "sealed"][scheme][0]}
         icon={<Icon size={11} aria-hidden="true" />}
       >
-        {isUnrecorded ? t("Not recorded, session ended") : t("Session ended")}
+        {isUnrecorded ? unrecorded : t("Session ended")}
       </Lamp>
     );
   }
@@ -52,6 +53,13 @@ function Recording({ tab }: { tab: TerminalTab }) {
     return (
       <Lamp color={stateLooks.warning[scheme][0]} icon={<IconAlertTriangle size={12} aria-hidden="true" />}>
         {t("Connection lost, still recorded")}
+      </Lamp>
+    );
+  }
+  if (tab.isStalled) {
+    return (
+      <Lamp color={stateLooks.warning[scheme][0]} icon={<IconAlertTriangle size={12} aria-hidden="true" />}>
+        {t("Recording is slow, the terminal waits")}
       </Lamp>
     );
   }

@@ -1,14 +1,15 @@
 import { ActionIcon, Button, Group, Loader, Stack, Text, TextInput, VisuallyHidden } from "@mantine/core";
 import { useInterval } from "@mantine/hooks";
-import { IconChevronDown, IconChevronUp, IconX } from "@tabler/icons-react";
+import { IconAlertTriangle, IconChevronDown, IconChevronUp, IconX } from "@tabler/icons-react";
 import { useEffect, useLayoutEffect, useRef, useState } from "react";
+import { translateServerWords } from "@/i18n/serverWords";
 import { useText } from "@/i18n/text";
 import { EndedBar } from "./EndedBar";
-import { translateServerWords } from "./serverWords";
+import { stalled } from "./notices";
 import type { TerminalTab } from "./store";
 import classes from "./Terminals.module.css";
 import { useTone } from "./tones";
-import { closeTerminal, emulatorOf, retryNow, startTerminal } from "./workspace";
+import { closeNotice, closeTerminal, emulatorOf, retryNow, startTerminal } from "./workspace";
 
 interface TerminalPaneProps {
   tab: TerminalTab;
@@ -43,7 +44,8 @@ export function TerminalPane({ tab, background, find }: TerminalPaneProps) {
       {tab.state.phase === "connecting" && <Connecting tab={tab} since={tab.state.since} />}
       {tab.state.phase === "reconnecting" && <Reconnecting id={tab.id} state={tab.state} />}
       {tab.state.phase === "ended" && <EndedBar tab={tab} ending={tab.state.ending} />}
-      {tab.notice && <Notice text={tab.notice} />}
+      {tab.isStalled && tab.state.phase === "ready" && <Stalled />}
+      {tab.notice && tab.state.phase !== "ended" && <Notice id={tab.id} text={tab.notice} />}
       <KeyRow id={tab.id} />
     </div>
   );
@@ -109,14 +111,42 @@ function Reconnecting({ id, state: { retryAt, giveUpAt } }: ReconnectingProps) {
   );
 }
 
-function Notice({ text }: { text: string }) {
+function Stalled() {
   const t = useText();
   const tone = useTone("cut");
   return (
     <div className={classes.bar} style={tone} role="status">
-      <Text size="sm" fw={600} c="var(--tone)">
-        {translateServerWords(text, t)}
-      </Text>
+      <Group gap="sm" wrap="nowrap">
+        <Loader size="xs" color="var(--tone)" aria-hidden="true" />
+        <div>
+          <Text size="sm" fw={600} c="var(--tone)">
+            {translateServerWords(stalled, t)}
+          </Text>
+          <Text size="sm">
+            {t("Nothing is shown that is not recorded. If the disk does not answer within seconds, the session ends.")}
+          </Text>
+        </div>
+      </Group>
+    </div>
+  );
+}
+
+function Notice({ id, text }: { id: string; text: string }) {
+  const t = useText();
+  const tone = useTone("cut");
+  return (
+    <div className={classes.bar} style={tone} role="status">
+      <Group justify="space-between" gap="sm" wrap="nowrap">
+        <Group gap="sm" wrap="nowrap">
+          <IconAlertTriangle size={16} color="var(--tone)" aria-hidden="true" style={{ flex: "none" }} />
+          <Text size="sm" fw={600} c="var(--tone)">
+            {translateServerWords(text, t)}
+          </Text>
+        </Group>
+        <ActionIcon aria-label={t("Close notice")} onClick={() => closeNotice(id)}>
+          <IconX size={16} aria-hidden="true" />
+        </ActionIcon>
+      </Group>
     </div>
   );
 }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
+import { translateServerWords } from "@/i18n/serverWords";
 import { CloseCode, isLostConnection } from "./closeCodes";
 import { describeEnding } from "./endings";
-import { translateServerWords } from "./serverWords";
 import type { Exit } from "./wire";
 
 /** Puts values in, as the page's own translator does, and says which sentence it was asked for. */
@@ -36,6 +36,12 @@ describe("the words of an ending", () => {
 
   it("is red when it was not recorded", () => {
     expect(words(4500).tone).toBe("broken");
+  });
+
+  it("says why it was not recorded, and whether it had begun", () => {
+    const reason = "Recording failed: the disk is full. Nothing was shown that is not recorded.";
+    expect(words(4500, { reason })).toMatchObject({ title: "Not recorded, so ended", sentence: reason });
+    expect(words(4500, { hasSession: false }).title).toBe("Not recorded, so not started");
   });
 
   it("says what the server said", () => {

@@ -1,7 +1,7 @@
+import { translateServerWords } from "@/i18n/serverWords";
 import type { Translate } from "@/i18n/text";
 import { CloseCode } from "./closeCodes";
 import type { Ending } from "./connection";
-import { translateServerWords } from "./serverWords";
 
 /** Calm after an exit, amber when something was cut off, red when recording or access is broken. */
 export type EndingTone = "calm" | "cut" | "broken";
@@ -123,8 +123,8 @@ function wordsFor(ending: Ending, context: Context, t: Translate): EndingWords {
       };
     case CloseCode.cannotRecord:
       return {
-        title: t("Not recorded, so ended"),
-        sentence: t("This host must be recorded and recording failed. Nothing was shown that is not recorded."),
+        title: hasSession ? t("Not recorded, so ended") : t("Not recorded, so not started"),
+        sentence: said(t("This host must be recorded and recording failed. Nothing was shown that is not recorded.")),
         tone: "broken",
         actions: ["connect-again", "copy-details"],
       };

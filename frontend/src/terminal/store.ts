@@ -17,6 +17,8 @@ export interface TerminalTab {
   readonly size: TerminalSize;
   readonly latency: number | null;
   readonly notice: string;
+  /** Whether the terminal waits for the disk that it is recorded on. */
+  readonly isStalled: boolean;
   readonly hasBell: boolean;
   readonly hasActivity: boolean;
 }

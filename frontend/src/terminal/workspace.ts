@@ -6,6 +6,7 @@ import { type ConnectionState, type Resume, TerminalConnection } from "./connect
 import { Emulator } from "./emulator";
 import { type KeptTerminal, keepTerminals, takeKeptTerminals } from "./kept";
 import type { TerminalCommand } from "./keys";
+import { takeNotice } from "./notices";
 import { openSocket } from "./socket";
 import { addTab, changeTab, findTab, getTerminals, isRunning, removeTab, selectTab, type TerminalTab } from "./store";
 import type { TerminalScheme } from "./theme";
@@ -84,13 +85,17 @@ export function takeBack(id: string): void {
   terminals.get(id)?.connection.resume();
 }
 
+export function closeNotice(id: string): void {
+  changeTab(id, { notice: "" });
+}
+
 /** Another session on the same host, in the same tab. The old screen stays above it. */
 export function connectAgain(id: string): void {
   const terminal = terminals.get(id);
   const tab = findTab(id);
   if (!terminal || !tab || isRunning(tab)) return;
   terminal.emulator.startOver();
-  changeTab(id, { session: null, startedAt: null, notice: "" });
+  changeTab(id, { session: null, startedAt: null, notice: "", isStalled: false });
   terminal.connection = connect(id, tab.hostId, terminal.emulator);
   terminal.connection.start();
 }
@@ -125,6 +130,7 @@ function begin(id: string, hostId: string, about: Partial<TerminalTab>, resume?:
     startedAt: null,
     latency: null,
     notice: "",
+    isStalled: false,
     hasBell: false,
     hasActivity: false,
     ...about,
@@ -147,7 +153,7 @@ function connect(id: string, hostId: string, emulator: Emulator, resume?: Resume
         emulator.write(bytes, shown);
         noteActivity(id);
       },
-      notice: (notice) => changeTab(id, { notice }),
+      notice: (notice) => changeTab(id, takeNotice(notice)),
       latency: (latency) => changeTab(id, { latency }),
     },
     ...(resume && { resume }),
