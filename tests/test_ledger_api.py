@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import connection
 from django.test import Client
 from pytest_django import Settings
 
 from audit import ledger
+from audit.access import listed_events
 from audit.evidence.anchors import OpenAnchor, anchor_closed, anchor_open
 from audit.evidence.checkpoints import make_checkpoint, parse_checkpoint
 from audit.evidence.leaves import leaf_of, payload_of
@@ -20,7 +22,7 @@ from audit.ledger import Action
 from audit.models import AuditEvent
 from hosts import access
 from tests.conftest import token_of
-from tests.recordings import make_grant, make_host, make_session
+from tests.recordings import make_grant, make_host, make_session, web_login
 
 LEDGER = "/api/v1/ledger/"
 EVENTS = "/api/v1/audit-events/"
@@ -168,5 +170,10 @@ def test_anchors_are_listed_only_where_they_are_asked_for(alice: User, bob: User
 
 
 def test_many_anchors_between_two_lines_do_not_slow_the_list_down(alice: User) -> None:
-    newest = str(AuditEvent.objects.exclude(action="session.anchored").order_by("-at", "-id")[:51].explain())
-    assert "event_listed" in newest or "Seq Scan" in newest
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            # Of a table with no rows it would read everything.
+            cursor.execute(
+                "SET LOCAL enable_seqscan = off; SET LOCAL enable_sort = off; SET LOCAL enable_bitmapscan = off"
+            )
+    assert "event_listed" in listed_events(web_login(alice)).order_by("-at", "-id")[:51].explain()

@@ -74,7 +74,7 @@ def test_a_recording_is_called_verified_only_after_a_check(page: Page, bob: User
     session = sealed(bob, host)
     open_replay(page, session)
     assert badges(page, "Sealed") == 1
-    verify(page)
+    page.keyboard.press("v")
     expect(page.get_by_role("status").get_by_text("3 of 3 segments match the signed seal")).to_be_visible()
     expect(page.get_by_text("Sealed and verified", exact=True).first).to_be_visible()
     assert AuditEvent.objects.filter(action="recording.verified", session_id=session.pk).count() == 1
@@ -182,8 +182,22 @@ def test_a_hold_is_placed_and_released_with_a_reason_that_stays(page: Page, bob:
     page.get_by_role("tab", name="Proof").click()
     page.get_by_role("button", name="Release hold").click()
     page.get_by_role("dialog").get_by_role("button", name="Release hold").click()
-    expect(page.get_by_text("No hold keeps this recording")).to_be_visible()
+    expect(page.get_by_text("You know of no hold on this recording.")).to_be_visible()
     assert LegalHold.objects.get().released_by_name == "carol"
+
+
+def test_who_is_not_told_of_holds_does_not_read_that_there_is_none(
+    server: int, chromium: Browser, bob: User, host: Host
+) -> None:
+    make_grant(bob, host, Action.VIEW_OWN)
+    session = sealed(bob, host)
+    LegalHold.objects.create(user=bob, reason="Case 2043", owner_name="alice")
+    with open_page(chromium, server) as page:
+        sign_in(page, "bob", PASSWORD)
+        open_replay(page, session)
+        page.get_by_role("tab", name="Proof").click()
+        expect(page.get_by_role("tabpanel", name="Proof")).to_contain_text("The recording is sealed")
+        assert "hold" not in page.get_by_role("main").inner_text().lower()
 
 
 def test_a_policy_is_added_and_what_it_would_delete_is_shown_first(

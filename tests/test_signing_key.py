@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import stat
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 from django.db import connections
 from django.test import Client
@@ -27,7 +29,12 @@ from audit.evidence.signer import (
     why_not_signing,
 )
 from audit.ledger import Action
-from audit.models import AuditEvent, Checkpoint, VerificationKey
+from audit.models import AuditEvent, Checkpoint, Session, VerificationKey
+from bastion.live.endings import EndedError
+from bastion.live.opening import open_session
+from bastion.live.wire import Size
+from hosts import access
+from tests.recordings import make_grant, make_host, web_login
 
 pytestmark = pytest.mark.django_db
 
@@ -86,6 +93,18 @@ def test_a_lost_key_is_not_silently_replaced(key_file: Path, client: Client, val
     response = client.get("/readyz")
     assert response.status_code == 503
     assert "rotate_signing_key --lost" in response.json()["checks"]["signing"]["detail"]
+
+
+def test_no_session_starts_while_nothing_can_be_signed(key_file: Path, bob: User) -> None:
+    host = make_host("web-01")
+    make_grant(bob, host, access.Action.CONNECT)
+    current_signer()
+    key_file.unlink()
+    with pytest.raises(EndedError) as ended:
+        open_session(replace(web_login(bob), kind="token", scopes=frozenset({"connect"})), host.pk, Size(80, 24))
+    assert ended.value.ending.code == 4500
+    assert "is missing" in ended.value.ending.detail
+    assert not Session.objects.exists()
 
 
 def test_another_key_than_the_installations_signs_nothing(key_file: Path) -> None:

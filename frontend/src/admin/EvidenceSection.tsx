@@ -2,10 +2,11 @@ import { Alert, Button, Code, CopyButton, Group, Stack, Text, Title } from "@man
 import { IconAlertTriangle, IconDownload, IconShieldX } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { api, apiUrl } from "@/api/client";
-import type { KeyList, Ledger, VerificationKey } from "@/api/types";
+import type { Ledger, VerificationKey } from "@/api/types";
 import { useFormats } from "@/i18n/formats";
 import { translateServerWords } from "@/i18n/serverWords";
 import { useText } from "@/i18n/text";
+import { keysQuery } from "@/proof/keys";
 import { type Column, DataTable } from "@/shell/DataTable";
 import { FactTable } from "@/shell/FactTable";
 import { ErrorAlert, LoadingRows } from "@/shell/Feedback";
@@ -151,11 +152,7 @@ function CheckpointText({ note }: { note: string }) {
 
 function Keys() {
   const t = useText();
-  const keys = useQuery({
-    queryKey: ["ledger/keys/"],
-    queryFn: ({ signal }) => api.get<KeyList>("ledger/keys/", {}, signal),
-    select: ({ results }) => results,
-  });
+  const keys = useQuery(keysQuery);
   const columns: Column<VerificationKey>[] = [
     {
       key: "id",

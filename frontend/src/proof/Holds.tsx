@@ -21,28 +21,29 @@ export function useMayHold(): boolean {
 /** The holds that keep this recording, with what may be done about them. */
 export function HoldsOf({ session }: { session: Session }) {
   const t = useText();
+  const { is_admin: seesAll } = useMe();
   const mayHold = useMayHold();
   const holds = useRows<LegalHold>("legal-holds/", { session: session.id, active: true }, { enabled: mayHold });
-  if (session.proof === "deleted" || session.proof === "none") return null;
+  // Who is not told of holds must not read that there is none.
+  if (!mayHold || session.proof === "deleted" || session.proof === "none") return null;
+  const unheld = seesAll
+    ? t("No hold keeps this recording: retention policies apply to it.")
+    : t("You know of no hold on this recording. Without one, retention policies apply to it.");
   return (
     <Stack gap={6} align="flex-start">
       <Text fw={600} component="h3" size="sm">
         {t("Legal hold")}
       </Text>
       <Text size="sm">
-        {session.held
-          ? t("Nobody can delete this recording, and no retention policy does.")
-          : t("No hold keeps this recording: retention policies apply to it.")}
+        {session.held ? t("Nobody can delete this recording, and no retention policy does.") : unheld}
       </Text>
       {holds.isError && <ErrorAlert error={holds.error} title={t("The holds could not be fetched.")} />}
       {holds.rows.map((hold) => (
         <HoldItem key={hold.id} hold={hold} />
       ))}
-      {mayHold && (
-        <Button size="xs" variant="default" onClick={() => askToHold(session)}>
-          {t("Place hold")}
-        </Button>
-      )}
+      <Button size="xs" variant="default" onClick={() => askToHold(session)}>
+        {t("Place hold")}
+      </Button>
     </Stack>
   );
 }

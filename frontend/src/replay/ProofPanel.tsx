@@ -1,5 +1,6 @@
-import { Alert, Button, Code, CopyButton, Group, Stack, Text } from "@mantine/core";
+import { Alert, Button, Code, CopyButton, Stack, Text } from "@mantine/core";
 import { IconShieldCheck, IconShieldX } from "@tabler/icons-react";
+import { useQuery } from "@tanstack/react-query";
 import type { ReactNode } from "react";
 import type { Session, Verification } from "@/api/types";
 import { formatOffset, useFormats } from "@/i18n/formats";
@@ -7,6 +8,7 @@ import { translateServerWords } from "@/i18n/serverWords";
 import { type Translate, useText } from "@/i18n/text";
 import { type Gap, gapsOf } from "@/proof/gaps";
 import { HoldsOf } from "@/proof/Holds";
+import { keysQuery } from "@/proof/keys";
 import { proofSentences } from "@/proof/looks";
 import { SessionProof } from "@/proof/SessionProof";
 import { useVerification } from "@/proof/useVerification";
@@ -218,25 +220,28 @@ function Gaps({ gaps, startedAt, replay }: GapsProps) {
   );
 }
 
-const command = "python3 bastion-verify evidence.zip";
-
+/** How to check the bundle without this server, with the keys to check it with. */
 function Offline() {
   const t = useText();
+  const { data } = useQuery(keysQuery);
+  if (!data) return null;
+  const keys = data.map(({ vkey }) => `--key ${vkey}`).join(" ");
+  const command = `python3 bastion-verify ${keys} evidence.zip`;
   return (
     <Section title={t("Check it elsewhere")}>
       <Text size="sm">
         {t("The evidence bundle holds the recording, its proof, and a program that checks both without this server.")}
       </Text>
-      <Group gap="xs">
-        <Code>{command}</Code>
-        <CopyButton value={command}>
-          {({ copied, copy }) => (
-            <Button size="compact-xs" variant="default" onClick={copy}>
-              {copied ? t("Copied") : t("Copy")}
-            </Button>
-          )}
-        </CopyButton>
-      </Group>
+      <Code block tabIndex={0} w="100%" style={{ overflowWrap: "anywhere", whiteSpace: "pre-wrap" }}>
+        {command}
+      </Code>
+      <CopyButton value={command}>
+        {({ copied, copy }) => (
+          <Button size="compact-xs" variant="default" onClick={copy}>
+            {copied ? t("Copied") : t("Copy command")}
+          </Button>
+        )}
+      </CopyButton>
     </Section>
   );
 }

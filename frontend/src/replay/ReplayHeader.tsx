@@ -17,6 +17,7 @@ import { SessionProof } from "@/proof/SessionProof";
 import { askToEndSession } from "@/sessions/endSession";
 import { isRunning } from "@/sessions/length";
 import { IdText } from "@/shell/IdText";
+import { usePageKey } from "@/shell/keys";
 import { TimeText } from "@/shell/TimeText";
 
 interface ReplayHeaderProps {
@@ -30,6 +31,7 @@ export function ReplayHeader({ session, verify, isVerifying }: ReplayHeaderProps
   useDocumentTitle(`${session.user} → ${session.host} · Bastion`);
   const hasRecording = session.proof !== "deleted" && session.proof !== "none";
   const canVerify = session.proof !== "none";
+  usePageKey("v", t("Verify the recording"), () => canVerify && verify());
   return (
     <Group justify="space-between" gap="sm">
       <Group gap="sm" style={{ minWidth: 0 }}>
