@@ -293,6 +293,11 @@ LEAST_FREE_BYTES = _environment.number("BASTION_LEAST_FREE_BYTES")
 # Longer than a session may outlive its database: what is taken over must not be running any more.
 NODE_LOST_SECONDS = _environment.number("BASTION_NODE_LOST_SECONDS", 120)
 DATABASE_GRACE = _environment.number("BASTION_DATABASE_GRACE", 1)
+if NODE_LOST_SECONDS < 2 * DATABASE_GRACE:
+    raise SettingError(
+        f"BASTION_NODE_LOST_SECONDS: expected at least twice BASTION_DATABASE_GRACE, {2 * DATABASE_GRACE}, "
+        f"got {NODE_LOST_SECONDS}"
+    )
 DRAIN_SECONDS = _environment.number("BASTION_DRAIN_SECONDS")
 RECIPIENTS = _environment.items("BASTION_RECIPIENTS")
 IDENTITY_FILE = DATA_DIR / _environment.text("BASTION_IDENTITY_FILE")

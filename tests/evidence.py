@@ -85,7 +85,7 @@ def read_result(status: int, said: str) -> Result:
     return Result(status, findings, "\n".join(one["text"] for one in document["findings"]))
 
 
-def check_alone(directory: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
+def check_alone(directory: Path, *arguments: object, program: Path = VERIFIER) -> subprocess.CompletedProcess[str]:
     """Run the program as a stranger does: no environment, no package but cryptography, and no network if possible."""
     packages = directory / "packages"
     if not packages.exists():
@@ -95,7 +95,7 @@ def check_alone(directory: Path, *arguments: object) -> subprocess.CompletedProc
             for path in site.glob(pattern):
                 (packages / path.name).symlink_to(path)
     command = ["env", "-i", f"PYTHONPATH={packages}", "PYTHONDONTWRITEBYTECODE=1", sys.executable, "-S", "-W", "error"]
-    whole = [*without_network(), *command, str(VERIFIER), *map(str, arguments)]
+    whole = [*without_network(), *command, str(program), *map(str, arguments)]
     return subprocess.run(whole, capture_output=True, text=True, check=False, timeout=60, cwd=directory)
 
 

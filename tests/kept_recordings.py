@@ -64,15 +64,23 @@ def make_derived(session: Session, word: str) -> None:
     Session.objects.filter(pk=session.pk).update(index_state=b"carried along")
     with Redis.from_url(settings.REDIS_URL) as redis:
         redis.xadd(stream_key(session.pk), {"x": "1"})
-    torn = torn_file(session)
-    torn.parent.mkdir(parents=True, exist_ok=True)
-    torn.write_text(f'[3.0, "o", "{word}')
+    for path in set_aside(session):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f'[3.0, "o", "{word}')
     RecordingView.objects.create(session=session, user_id=session.user_id or 0, login="0" * 64, at=timezone.now())
 
 
-def torn_file(session: Session) -> Path:
-    root: Path = settings.RECORDINGS_DIR
-    return root / "torn" / f"{session.pk}-2"
+def set_aside(session: Session) -> list[Path]:
+    """What recovery may have kept of a recording, as it names it."""
+    name = str(session.pk)
+    return [
+        settings.RECORDINGS_DIR / "torn" / f"{name}-2",
+        settings.RECORDINGS_DIR / "torn" / f"{name}-2.object",
+        settings.RECORDINGS_DIR / "torn" / f".{name}-3.partial",
+        settings.RECORDINGS_DIR / "orphaned" / name / "0.cast",
+        settings.RECORDINGS_DIR / "orphaned" / f"{name}.1" / "0.cast",
+        settings.OPEN_DIR / f"{name}.unreadable" / "0.cast",
+    ]
 
 
 def object_directory(session: Session) -> Path:
@@ -100,7 +108,7 @@ def left_of(session: Session) -> set[str]:
         "the indexer's state": row.index_state is not None,
         "text": has_text(session),
         "stream": bool(has_stream),
-        "torn bytes": torn_file(session).exists(),
+        "what a recovery set aside": any(path.exists() for path in set_aside(session)),
     }
     return {kind for kind, is_there in found.items() if is_there}
 
@@ -115,7 +123,7 @@ EVERYTHING = {
     "the indexer's state",
     "text",
     "stream",
-    "torn bytes",
+    "what a recovery set aside",
 }
 
 

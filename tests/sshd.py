@@ -67,6 +67,8 @@ def start_sshd(directory: Path, *, more: str = "", pam: str = "no") -> SshServer
             if not path.exists():
                 command = ["ssh-keygen", "-q", "-t", kind, "-N", "", "-C", f"test {role}", "-f", str(path)]
                 subprocess.run(command, check=True)
+    home = directory / "home"
+    home.mkdir(exist_ok=True)
     authorized = directory / "authorized_keys"
     authorized.write_text("".join((directory / f"client_{kind}.pub").read_text() for kind in KEY_TYPES))
     port = free_port()
@@ -85,6 +87,8 @@ def start_sshd(directory: Path, *, more: str = "", pam: str = "no") -> SshServer
                 "PasswordAuthentication yes",
                 "PrintMotd no",
                 "PrintLastLog no",
+                # Not the home of whoever runs the tests: its .bashrc takes time, and may not like to be killed.
+                f"SetEnv HOME={home}",
                 # As Debian ships it.
                 "AcceptEnv LANG LC_*",
                 "MaxStartups 100",

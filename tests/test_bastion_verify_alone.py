@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import connection
 
 from audit.evidence.signer import known_vkeys
 from tests.evidence import (
@@ -24,6 +25,7 @@ from tests.evidence import (
     copy_database,
     copy_storage,
     seal,
+    sign_ledger,
     unpack,
     verifier,
     without_network,
@@ -47,9 +49,19 @@ def test_it_runs_where_there_is_nothing_but_cryptography(bob: User, tmp_path: Pa
         done = check_alone(tmp_path, *target, "--key", key)
         assert (done.returncode, done.stderr) == (INTACT, ""), done.stdout
         assert done.stdout.endswith("verdict: intact (0)\n")
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="without psycopg there is no PostgreSQL")
+def test_it_reads_a_database_alone(bob: User, tmp_path: Path) -> None:
+    seal(bob)
+    sign_ledger()
+    key = known_vkeys()[0]
     done = check_alone(tmp_path, "--db", copy_database(tmp_path / "copy.sqlite3"), "--key", key, "--json")
     assert (done.returncode, done.stderr) == (INTACT, "")
     assert json.loads(done.stdout)["verdict"] == "intact"
+    done = check_alone(tmp_path, "--db", "postgresql://127.0.0.1:1/none", "--key", key)
+    assert done.returncode == UNDECIDED
+    assert "psycopg, which is not installed" in done.stdout
 
 
 def test_what_is_altered_is_said_in_words_that_cannot_act_on_a_terminal(archive: Path, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import shutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from django.contrib.auth.models import User
@@ -15,7 +16,7 @@ from django.db import connection
 
 from audit import ledger
 from audit.events import Output
-from audit.evidence.anchors import OpenAnchor, anchor_open
+from audit.evidence.anchors import OpenAnchor, anchor_closed, anchor_open
 from audit.evidence.notes import sign
 from audit.evidence.rotation import rotate_signing_key
 from audit.evidence.signer import current_signer, known_vkeys
@@ -242,6 +243,32 @@ def test_a_recording_that_nobody_recorded_is_found(
         folder_of(storage, sessions[0]), storage / "ab" / "ab000000-0000-4000-8000-000000000000", dirs_exist_ok=True
     )
     assert check_copy(tmp_path, storage).status == ALTERED
+
+
+def test_a_row_that_the_ledger_does_not_know_is_found_unless_nothing_hangs_on_it(
+    bob: User, sessions: list[Session], tmp_path: Path
+) -> None:
+    columns = ", ".join(str(field.column) for field in Session._meta.concrete_fields if field.column != "id")
+    values = f"'ab000000000040008000000000000000', {columns} FROM audit_session LIMIT 1"
+    copied = f"INSERT INTO audit_session (id, {columns}) SELECT {values}"
+    result = check_copy(tmp_path, statements=(copied,))
+    assert (result.status, result.findings) == (
+        ALTERED,
+        [("altered", "ab000000-0000-4000-8000-000000000000", None)],
+    )
+    emptied = "UPDATE audit_session SET manifest_sha256 = '', state = 'ended' WHERE id LIKE 'ab0000%'"
+    assert check_copy(tmp_path, statements=(copied, emptied)).status == UNSEALED
+
+
+def test_an_import_that_failed_left_lines_and_nothing_is_missing(
+    bob: User, sessions: list[Session], tmp_path: Path
+) -> None:
+    anchor_closed(sessions[0].pk, 3, "ab" * 32, "cd" * 32)
+    line = AuditEvent.objects.latest("pk")
+    other = "00000000-0000-4000-8000-000000000000"
+    ledger.record(ledger.Action.SESSION_ANCHORED, login=None, session_id=UUID(other), detail={**line.detail, "n": 0})
+    sign_ledger()
+    assert {recording for _, recording, _ in check_copy(tmp_path).findings} == {str(sessions[0].pk)}
 
 
 def test_a_session_that_goes_on_is_unsealed(bob: User, tmp_path: Path) -> None:

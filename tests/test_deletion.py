@@ -8,11 +8,11 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.db import connection
 from django.utils import timezone
-from pytest_django import Settings
 
 from audit.indexing.indexer import find_unindexed, index_session
 from audit.models import RecordingKey, RecordingView, RetentionPolicy, Segment, Session
@@ -32,7 +32,7 @@ from tests.kept_recordings import (
     left_of,
     object_directory,
     objects_of,
-    torn_file,
+    set_aside,
 )
 from tests.recordings import make_host
 
@@ -93,7 +93,7 @@ def test_no_file_holds_a_word_of_it_any_more(bob: User, host: Host, policy: Rete
         files = [path for path in DATA_DIR.rglob("*") if path.is_file()]
         return {path.name for path in files if word.encode() in path.read_bytes()}
 
-    assert {"search.sqlite3", torn_file(session).name} <= files_with_it()
+    assert {"search.sqlite3", *(path.name for path in set_aside(session))} <= files_with_it()
     apply_retention()
     assert files_with_it() == set()
 
@@ -185,11 +185,10 @@ def test_an_object_that_cannot_be_removed_blocks_no_other_recording(old: Session
     assert left_of(old) == set()
 
 
-def test_redis_that_is_away_is_made_up_for_by_the_next_run(old: Session, settings: Settings) -> None:
-    here = settings.REDIS_URL
-    settings.REDIS_URL = "unix:///nowhere/valkey.sock"
-    assert apply_retention().unfinished == 1
-    settings.REDIS_URL = here
+def test_redis_that_is_away_is_made_up_for_by_the_next_run(old: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(settings, "REDIS_URL", "unix:///nowhere/valkey.sock")
+        assert apply_retention().unfinished == 1
     assert left_of(old) == {"stream"}
     assert apply_retention().unfinished == 0
     assert left_of(old) == set()
@@ -205,7 +204,8 @@ def test_objects_that_no_row_knows_go_as_well(old: Session) -> None:
 def test_objects_that_are_gone_already_are_no_hindrance(old: Session) -> None:
     for path in object_directory(old).iterdir():
         path.unlink()
-    torn_file(old).unlink()
+    for path in set_aside(old):
+        path.unlink()
     plan = apply_retention()
     assert (plan.deleted, plan.unfinished) == (1, 0)
 

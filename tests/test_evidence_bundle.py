@@ -113,6 +113,7 @@ def test_without_a_signing_key_there_is_no_bundle(
     answer = client.get(address(session))
     assert answer.status_code == 503
     assert "signing key" in answer.json()["detail"]
+    assert not AuditEvent.objects.filter(action="recording.downloaded").exists()
 
 
 def test_access_that_ends_ends_the_bundle_in_mid_air(client: Client, bob: User, host: Host, settings: Settings) -> None:

@@ -117,6 +117,15 @@ def test_it_opens_from_the_disk_and_plays(chromium: Browser, session: Session, t
 
 
 @pytest.mark.browser
+def test_a_recording_of_nothing_says_so(chromium: Browser, bob: User, tmp_path: Path) -> None:
+    troubles = Troubles()
+    page = open_file(chromium, page_of(seal(bob, segments=()), tmp_path / "replay.html"), troubles)
+    expect(page.get_by_text("Nothing was on the terminal")).to_be_visible()
+    assert troubles.found == []
+    page.context.close()
+
+
+@pytest.mark.browser
 def test_what_cannot_be_played_is_said_in_words(chromium: Browser, session: Session, tmp_path: Path) -> None:
     path = page_of(session, tmp_path / "replay.html")
     text = path.read_text()

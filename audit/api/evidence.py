@@ -66,12 +66,13 @@ class EvidenceBundle(SessionView):
             check_sealed(session)
         except NotSealedError as error:
             raise Conflict(_("The recording is not sealed yet. Try again when the session is over.")) from error
+        checkpoint = _checkpoint_of(session)
         has_content = request.method != "HEAD"
         if has_content:
-            # First, so that this bundle's own line is in its access log.
+            # Before the bundle is made, so that its own line is in its access log, signed.
             note_download(session, self.login, "evidence.zip")
-        wanted = evidence(_checkpoint_of(session))
-        return download(session, self.login, wanted, *needed, with_content=has_content)
+            checkpoint = _checkpoint_of(session)
+        return download(session, self.login, evidence(checkpoint), *needed, with_content=has_content)
 
 
 def _checkpoint_of(session: Session) -> Checkpoint:

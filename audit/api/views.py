@@ -98,7 +98,7 @@ def _as_problem(exc: Exception) -> Exception:
         case KeyDestroyedError():
             return Gone(str(exc))
         case StorageError() | CastError() | ScreenError():
-            return Unavailable(_("The recording cannot be read: %(why)s. Verify it.") % {"why": exc})
+            return Unavailable(_("The recording cannot be read: %(why)s. Verify it.") % {"why": str(exc).rstrip(".")})
         case SearchIndexError() | KeyUnavailableError():
             return Unavailable(str(exc))
         case _:

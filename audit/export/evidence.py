@@ -25,7 +25,8 @@ from audit.recording.storage import load_object
 
 _README = Path(__file__).parent / "evidence_readme.txt"
 _VERIFIER = settings.BASE_DIR / "tools" / "bastion-verify"
-_WIDTH = 27
+_COMMAND_FIELDS = ("t", "end_t", "at", "command", "source", "confidence", "exit_status")
+_PAGE = 500
 
 
 class NotSealedError(Exception):
@@ -92,7 +93,7 @@ def _readme(session: Session, why_no_page: str) -> bytes:
         state=words.title,
         words=words.text,
         example=first.rpartition("/")[2] if first else "000000.segment",
-        replay=f"  {'replay.html':{_WIDTH - 2}}{f'left out. {why_no_page}' if why_no_page else replay}",
+        replay=f"  {'replay.html':25}  {f'left out. {why_no_page}' if why_no_page else replay}",
     )
     return text.encode("utf-8", "replace")
 
@@ -102,7 +103,7 @@ def _salts(session: Session) -> Iterator[bytes]:
     keys: dict[int, bytes] = {}
 
     def salts() -> Iterator[str]:
-        for n, ordinal in session.segments.order_by("n").values_list("n", "key_ordinal").iterator(chunk_size=500):
+        for n, ordinal in list(session.segments.order_by("n").values_list("n", "key_ordinal")):
             if ordinal not in keys:
                 keys[ordinal] = recording_key(session.pk, ordinal)
             yield salt_for(keys[ordinal], n).hex()
@@ -113,9 +114,17 @@ def _salts(session: Session) -> Iterator[bytes]:
 
 
 def _commands(session: Session) -> Iterator[bytes]:
-    fields = ("t", "end_t", "at", "command", "source", "confidence", "exit_status")
-    yield from _array(Command.objects.filter(session=session).order_by("ordinal").values(*fields).iterator())
+    yield from _array(_found_commands(session))
     yield b"\n"
+
+
+def _found_commands(session: Session) -> Iterator[dict[str, Any]]:
+    """Yield the commands one query at a time: a slow download must not hold a cursor open for hours."""
+    found = Command.objects.filter(session=session).order_by("ordinal").values("ordinal", *_COMMAND_FIELDS)
+    last = -1
+    while page := list(found.filter(ordinal__gt=last)[:_PAGE]):
+        last = page[-1]["ordinal"]
+        yield from ({name: command[name] for name in _COMMAND_FIELDS} for command in page)
 
 
 def _array(values: Iterable[Any]) -> Iterator[bytes]:

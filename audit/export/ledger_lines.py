@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import orjson
+from django.db.models import QuerySet
 
 from audit.evidence.checkpoints import latest_checkpoint
 from audit.evidence.leaves import payload_of
@@ -16,6 +17,9 @@ from audit.models import AuditEvent, Checkpoint, Session
 
 # Who came near the recording after it was made.
 ACCESS = (Action.RECORDING_VIEWED, Action.RECORDING_DOWNLOADED, Action.RECORDING_VERIFIED)
+
+
+_PAGE = 200
 
 
 class NotProvableError(Exception):
@@ -47,7 +51,7 @@ def lines_about(session: Session, checkpoint: Checkpoint, *, access: bool) -> It
     """
     events = AuditEvent.objects.filter(session_id=session.pk).order_by("pk")
     wanted = events.filter(action__in=ACCESS) if access else events.exclude(action__in=ACCESS)
-    for event in wanted.exclude(action=Action.SESSION_ANCHORED).iterator(chunk_size=200):
+    for event in _paged(wanted.exclude(action=Action.SESSION_ANCHORED)):
         proof = event_proof(event, checkpoint)
         line: dict[str, Any] = {
             "position": proof.position if proof else None,
@@ -56,3 +60,11 @@ def lines_about(session: Session, checkpoint: Checkpoint, *, access: bool) -> It
             "proof": [base64.b64encode(digest).decode() for digest in (proof.hashes if proof else ())],
         }
         yield orjson.dumps(line) + b"\n"
+
+
+def _paged(events: QuerySet[AuditEvent]) -> Iterator[AuditEvent]:
+    """Yield the lines one query at a time: a slow download must not hold a cursor open for hours."""
+    last = 0
+    while page := list(events.filter(pk__gt=last)[:_PAGE]):
+        yield from page
+        last = page[-1].pk

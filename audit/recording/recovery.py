@@ -120,8 +120,8 @@ def _recover_locked(remains: Remains) -> bool:
     if session is None:
         remains.set_aside()
         return False
-    if session.state in _SEALED:
-        # What is still here came back after its seal, or was left when its recorder died removing it.
+    if session.state in _SEALED or session.deleted_at is not None:
+        # What is still here came back after its seal or its deletion, or was left when its recorder died removing it.
         remains.close()
         return False
     if not claim_for_this_node(session):

@@ -10,7 +10,6 @@ import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
 from typing import Final
 from uuid import UUID
 
@@ -29,6 +28,7 @@ from audit.recording.seal import manifest_name
 from audit.recording.storage import StorageError, delete_object, list_objects
 from audit.recording.stream import delete_stream
 from audit.retention.holds import holds_on, is_held
+from audit.retention.leftovers import remove_leftovers
 from audit.retention.lock import lock_retention
 from audit.retention.policies import OVER, due, name_of
 from audit.search import SearchIndexError, backend
@@ -158,15 +158,8 @@ def destroy_stream(session: Session) -> None:
         delete_stream(redis, session.pk)
 
 
-def destroy_torn_bytes(session: Session) -> None:
-    """Remove the halves of events that a recovery on this machine set aside (audit/recording/directory.py)."""
-    for path in torn_files(session.pk):
-        path.unlink(missing_ok=True)
-
-
-def torn_files(session_id: UUID) -> list[Path]:
-    root: Path = settings.RECORDINGS_DIR / "torn"
-    return sorted(root.glob(f"{session_id}-*"))
+def destroy_leftovers(session: Session) -> None:
+    remove_leftovers(session.pk)
 
 
 STEPS: tuple[Callable[[Session], None], ...] = (
@@ -174,7 +167,7 @@ STEPS: tuple[Callable[[Session], None], ...] = (
     destroy_rows,
     destroy_text,
     destroy_stream,
-    destroy_torn_bytes,
+    destroy_leftovers,
 )
 
 

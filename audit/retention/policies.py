@@ -17,6 +17,7 @@ from audit import ledger
 from audit.models import RetentionPolicy, Segment, Session
 from audit.retention.lock import lock_retention
 from hosts.logins import Login
+from hosts.models import Host
 
 # A hundred years: beyond it dates run out.
 MOST_DAYS = 36_500
@@ -47,7 +48,7 @@ def due(policy: RetentionPolicy, at: datetime) -> QuerySet[Session]:
     ended = Session.objects.filter(ended_at__lt=at - length).filter(ended_at__lt=Now() - length)
     stored_since = Segment.objects.filter(session=OuterRef("pk"), closed_at__gte=at - length)
     over = ended.filter(~Exists(stored_since), state__in=OVER, deleted_at__isnull=True)
-    return over.annotate(policy=_policy()).filter(policy=policy.pk).order_by("ended_at", "pk")
+    return over.filter(host__in=_hosts_under(policy)).order_by("ended_at", "pk")
 
 
 def store_policy(policy: RetentionPolicy, login: Login | None) -> None:
@@ -78,11 +79,12 @@ def remove_policy(policy: RetentionPolicy, login: Login | None) -> None:
             _record(policy, login, before, None)
 
 
-def _policy() -> Coalesce:
-    """Return, for a query of sessions, the id of the policy that the host falls under at this moment."""
-    of_groups = RetentionPolicy.objects.filter(host_group__hosts=OuterRef("host_id")).order_by("-days", "pk")
+def _hosts_under(policy: RetentionPolicy) -> QuerySet[Host]:
+    """Return the hosts that fall under `policy` at this moment. Retired ones, too: their recordings outlive them."""
+    of_groups = RetentionPolicy.objects.filter(host_group__hosts=OuterRef("pk")).order_by("-days", "pk")
     default = RetentionPolicy.objects.filter(host_group__isnull=True)
-    return Coalesce(Subquery(of_groups.values("pk")[:1]), Subquery(default.values("pk")[:1]))
+    theirs = Coalesce(Subquery(of_groups.values("pk")[:1]), Subquery(default.values("pk")[:1]))
+    return Host.objects.annotate(policy=theirs).filter(policy=policy.pk).order_by()
 
 
 def _facts(policy: RetentionPolicy) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from django.db import DatabaseError, connection
 from audit.models import Session
 from audit.retention.deletion import delete_if_due, destroy, unfinished
 from audit.retention.holds import is_held
+from audit.retention.leftovers import remove_leftovers_of_deleted
 from audit.retention.plan import Plan, due_now, make_plan
 
 log = structlog.get_logger(__name__)
@@ -39,8 +40,16 @@ def apply_retention(*, dry_run: bool = False, seconds: float | None = None) -> P
             break
         _finish(session)
     plan.unfinished = unfinished().count()
+    _remove_leftovers()
     _empty_journal()
     return plan
+
+
+def _remove_leftovers() -> None:
+    try:
+        remove_leftovers_of_deleted()
+    except OSError as error:
+        log.warning("leftovers_not_removed", error=str(error))
 
 
 def _empty_journal() -> None:

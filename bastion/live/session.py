@@ -179,7 +179,9 @@ class LiveSession:
 
     async def detach(self, viewer: Viewer) -> None:
         """The viewer's socket is gone. The session goes on for the grace period, recording all the while."""
-        if self._outlet.detach(viewer) and not self._is_over:
+        self._outlet.detach(viewer)
+        # The outlet may have found out before: what counts is that nobody is there.
+        if self._outlet.viewer is None and self._left_at is None and not self._is_over:
             self._left_at = time.monotonic()
             await self._note_presence("detached")
 

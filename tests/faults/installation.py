@@ -152,7 +152,7 @@ class Installation:
         """Let the web processes write down what they are doing."""
         self.note("the web processes are asked what they do")
         for web in self.webs:
-            web.send(signal.SIGUSR1)
+            web.send(signal.SIGUSR2)
 
     def restart_dead(self) -> None:
         """Start what does not run."""
@@ -213,7 +213,8 @@ def installed(directory: Path) -> Iterator[Installation]:
     for name in ("host", "sshd"):
         (directory / name).mkdir()
     program = f"{sys.executable} -I {ROOT / 'tests/faults/target.py'} {directory / 'host'}"
-    target = start_sshd(directory / "sshd", more=f"ForceCommand {program}")
+    # bash would read ~/.bashrc for a first shell that sshd starts, and that may take its time.
+    target = start_sshd(directory / "sshd", more=f"ForceCommand exec {program}\nSetEnv SHLVL=2")
     installation = Installation(directory, target)
     try:
         installation.start()

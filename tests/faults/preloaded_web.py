@@ -22,7 +22,7 @@ def serve(descriptor: str) -> None:
 
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     # So that a process that hangs can be asked where.
-    faulthandler.register(signal.SIGUSR1)
+    faulthandler.register(signal.SIGUSR2)
     for _ in sys.stdin:
         pid = os.fork()
         if pid == 0:

@@ -61,6 +61,15 @@ class Proxy:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
+    def links(self) -> list[str]:
+        """Return in words what is open."""
+        return [
+            f"{'flows' if link.flows.is_set() else 'frozen'}"
+            f" client {'closing' if link.client.is_closing() else link.client.transport.get_write_buffer_size()}"
+            f" server {'closing' if link.server.is_closing() else link.server.transport.get_write_buffer_size()}"
+            for link in self._links
+        ]
+
     def some(self, dice: Random) -> list[Link]:
         """Return about half of the connections that there are."""
         return [link for link in sorted(self._links, key=id) if dice.random() < 0.5]

@@ -165,6 +165,8 @@ class Run:
         ledger = list(self._reader.lines(f"audit-events/?format=jsonl&action={LEDGER}"))
         heard = read_heard(self._installation.host_files)
         found = check(Evidence(recorded, visits, ledger, heard, tuple(self._harm.revocations), of_bob))
+        if heard.keys().isdisjoint(visit.session for visit in visits if visit.seen):
+            found.append(Violation("run", "nobody saw anything of the host: such a run proves nothing"))
         self._note(recorded, visits, [*found, *self._verify(), *self._troubles()])
 
     def _settled(self) -> list[dict[str, Any]]:
@@ -175,6 +177,7 @@ class Run:
             is_settled = all(one["state"] in SETTLED for one in sessions)
             if not is_settled and time.monotonic() > deadline:
                 self._installation.ask_where()
+                self._installation.note(f"left open: front {self._front.links()}, back {self._back.links()}")
             if is_settled or time.monotonic() > deadline:
                 self._checked |= {one["id"] for one in sessions}
                 return sessions

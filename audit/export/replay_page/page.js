@@ -9,10 +9,10 @@
     .map((line) => JSON.parse(line));
   let player = null;
 
-  function fail(problem) {
+  function say(words) {
     const text = document.createElement("p");
     text.className = "trouble";
-    text.textContent = `This browser cannot play the recording: ${problem}`;
+    text.textContent = words;
     place.replaceChildren(text);
   }
 
@@ -28,7 +28,14 @@
     });
   }
 
-  window.addEventListener("unhandledrejection", (event) => fail(event.reason));
+  // The first is the header.
+  if (events.length === 1) {
+    say("Nothing was on the terminal in this recording.");
+    return;
+  }
+  window.addEventListener("unhandledrejection", (event) => {
+    say(`This browser cannot play the recording: ${event.reason}`);
+  });
   skip.addEventListener("change", open);
   open();
 })();

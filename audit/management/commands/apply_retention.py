@@ -35,8 +35,8 @@ class Command(BaseCommand):
         self.stdout.write(f"{plan.deleted} of {plan.count} recordings were deleted. Legal holds keep {plan.held}.")
         if plan.unfinished:
             self.stderr.write(
-                f"{plan.unfinished} deletions are not finished: their keys are destroyed or will be, and parts are left."
-                " The log says why. Run this again."
+                f"{plan.unfinished} deletions are not finished: parts of the recordings are left. The log says why."
+                " Run this again."
             )
             sys.exit(UNFINISHED)
 
