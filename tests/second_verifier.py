@@ -42,7 +42,7 @@ def _verify(bundle: Path, vkey: str) -> None:
     for n, (segment, salt) in enumerate(zip(manifest["segments"], salts, strict=True)):
         stored = (bundle / "objects" / Path(segment["object"]).name).read_bytes()
         plain, at = cast[at : at + segment["plain_bytes"]], at + segment["plain_bytes"]
-        object_sha256, plain_sha256 = _sha256(stored), _sha256(bytes.fromhex(salt) + plain)
+        object_sha256, plain_sha256 = _sha256(stored), _sha256(_hex(salt) + plain)
         link = _sha256(b"\x02" + link + object_sha256 + plain_sha256)
         found = [n, object_sha256.hex(), plain_sha256.hex(), link.hex()]
         _expect(found == [segment[name] for name in ("n", "object_sha256", "plain_sha256", "chain")])
@@ -53,12 +53,13 @@ def _verify(bundle: Path, vkey: str) -> None:
 def _verify_ledger(bundle: Path, vkey: str, recording: str, manifest_sha256: str) -> None:
     proof = (bundle / "ledger" / "seal.tlog-proof").read_bytes()
     head, _, checkpoint = proof.partition(b"\n\n")
+    _expect(head.startswith((b"c2sp.org/tlog-proof@v1\nextra ", b"c2sp.org/tlog-proof@v1\nindex ")))
     _origin, size, root = _signed_text(checkpoint, vkey).decode().split("\n")[:3]
     index = next(line for line in head.decode().split("\n") if line.startswith("index "))
     path = head.decode().partition(index + "\n")[2].split("\n")
     seals = []
     for name in ("session.jsonl", "access-log.jsonl"):
-        for text in (bundle / "ledger" / name).read_text().splitlines():
+        for text in filter(None, (bundle / "ledger" / name).read_text().split("\n")):
             line = json.loads(text)
             event = json.loads(line["payload"])
             _expect(event["session_id"] == recording)
@@ -73,7 +74,7 @@ def _verify_ledger(bundle: Path, vkey: str, recording: str, manifest_sha256: str
 
 
 def _leaf(payload: str, salt: str, event: dict[str, object]) -> bytes:
-    digest = _sha256(bytes.fromhex(salt) + payload.encode()).hex()
+    digest = _sha256(_hex(salt) + payload.encode()).hex()
     text = "".join(f"{part}\n" for part in ("bastion-leaf-v1", event["id"], event["action"], event["at"], digest))
     return _sha256(b"\x00" + text.encode())
 
@@ -127,3 +128,8 @@ def _sha256(content: bytes) -> bytes:
 def _expect(holds: bool) -> None:
     if not holds:
         raise WrongError
+
+
+def _hex(text: str) -> bytes:
+    _expect(bytes.fromhex(text).hex() == text)
+    return bytes.fromhex(text)

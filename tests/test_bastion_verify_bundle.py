@@ -32,6 +32,7 @@ from tests.evidence import (
     seal,
     sign_ledger,
     unpack,
+    verifier,
     write_bundle,
 )
 from tests.recordings import web_login
@@ -238,6 +239,19 @@ def test_what_was_written_after_the_checkpoint_is_said_to_be_unsigned(
     archive = tmp_path / "evidence.zip"
     archive.write_bytes(b"".join(bundle(session, checkpoint)))
     assert check(archive).status == UNSEALED
+
+
+def test_it_says_whose_recording_it_is_as_that_was_signed(
+    directory: Path, session: Session, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The words of a changed README are only words."""
+    (directory / "README.txt").write_text("eve on db-01")
+    (directory / "extra\x1b[31m.txt").write_text("not ours")
+    assert verifier.main([str(directory), "--key", known_vkeys()[0]]) == INTACT
+    said = capsys.readouterr().out
+    assert f"signed: bob on deploy@{session.host_name}, {session.started_at:%Y-%m-%dT%H:%M}" in said
+    unsigned = next(line for line in said.splitlines() if line.startswith("not signed: "))
+    assert {"README.txt", "replay.html", "extra\\u001b[31m.txt"} <= set(unsigned[12:].split(", "))
 
 
 def test_the_bundle_holds_what_the_storage_holds(archive: Path, session: Session) -> None:

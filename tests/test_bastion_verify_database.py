@@ -222,6 +222,15 @@ def test_a_row_that_is_not_what_was_sealed_is_named(
     assert result.segments & {None, 1}
 
 
+@pytest.mark.parametrize("column", ["user_name", "host_name"])
+def test_a_row_that_names_somebody_else_is_named(
+    sessions: list[Session], storage: Path, tmp_path: Path, column: str
+) -> None:
+    statement = f"UPDATE audit_session SET {column} = 'eve' WHERE id = '{sessions[0].pk.hex}'"
+    result = check_copy(tmp_path, storage, statements=(statement,))
+    assert (result.status, result.findings) == (ALTERED, [("altered", str(sessions[0].pk), None)])
+
+
 def test_another_manifest_with_a_row_to_match_contradicts_the_ledger(
     sessions: list[Session], storage: Path, tmp_path: Path
 ) -> None:

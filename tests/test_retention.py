@@ -66,6 +66,14 @@ def test_of_several_groups_the_longest_policy_counts(bob: User, host: Host) -> N
     assert gone.deleted_under == "the retention policy of regulated (90 days)"
 
 
+def test_of_two_policies_that_are_as_long_one_counts(bob: User, host: Host) -> None:
+    for name in ("servers", "regulated"):
+        RetentionPolicy.objects.create(host_group=group_of(host, name), days=30)
+    gone, _kept = keep(bob, host, days=31), keep(bob, host, days=29)
+    assert make_plan().count == 1
+    assert deleted() == {gone}
+
+
 def test_a_retired_hosts_recordings_follow_the_policy_it_had(bob: User, host: Host) -> None:
     RetentionPolicy.objects.create(host_group=group_of(host, "servers"), days=30)
     Host.objects.update(retired_at=timezone.now())

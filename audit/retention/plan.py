@@ -46,12 +46,18 @@ def make_plan() -> Plan:
     """Return what would be deleted. Changes nothing."""
     plan = Plan()
     for _policy, sessions in due_now():
+        facts = sessions.order_by().aggregate(
+            count=Count("pk", filter=~is_held()),
+            oldest=Min("ended_at", filter=~is_held()),
+            held=Count("pk", filter=is_held()),
+        )
+        plan.held += facts["held"]
+        if not facts["count"]:
+            continue
         free = sessions.filter(~is_held())
-        facts = free.order_by().aggregate(count=Count("pk"), oldest=Min("ended_at"))
         stored = Segment.objects.filter(session__in=free.order_by().values("pk")).aggregate(bytes=Sum("stored_bytes"))
         plan.count += facts["count"]
         plan.bytes += stored["bytes"] or 0
-        plan.held += sessions.filter(is_held()).count()
         plan.oldest = min((at for at in (plan.oldest, facts["oldest"]) if at is not None), default=None)
         plan.sessions += free.defer("index_state")[:MOST_NAMED]
     plan.sessions = sorted(plan.sessions, key=lambda session: session.ended_at or session.started_at)[:MOST_NAMED]

@@ -10,8 +10,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.db.models import Exists, OuterRef, QuerySet, Subquery
-from django.db.models.functions import Coalesce, Now
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models.functions import Now
 
 from audit import ledger
 from audit.models import RetentionPolicy, Segment, Session
@@ -48,7 +48,7 @@ def due(policy: RetentionPolicy, at: datetime) -> QuerySet[Session]:
     ended = Session.objects.filter(ended_at__lt=at - length).filter(ended_at__lt=Now() - length)
     stored_since = Segment.objects.filter(session=OuterRef("pk"), closed_at__gte=at - length)
     over = ended.filter(~Exists(stored_since), state__in=OVER, deleted_at__isnull=True)
-    return over.filter(host__in=_hosts_under(policy)).order_by("ended_at", "pk")
+    return over.filter(_is_under(policy)).order_by("ended_at", "pk")
 
 
 def store_policy(policy: RetentionPolicy, login: Login | None) -> None:
@@ -79,12 +79,16 @@ def remove_policy(policy: RetentionPolicy, login: Login | None) -> None:
             _record(policy, login, before, None)
 
 
-def _hosts_under(policy: RetentionPolicy) -> QuerySet[Host]:
-    """Return the hosts that fall under `policy` at this moment. Retired ones, too: their recordings outlive them."""
-    of_groups = RetentionPolicy.objects.filter(host_group__hosts=OuterRef("pk")).order_by("-days", "pk")
-    default = RetentionPolicy.objects.filter(host_group__isnull=True)
-    theirs = Coalesce(Subquery(of_groups.values("pk")[:1]), Subquery(default.values("pk")[:1]))
-    return Host.objects.annotate(policy=theirs).filter(policy=policy.pk).order_by()
+def _is_under(policy: RetentionPolicy) -> Q:
+    """Return the condition, for a query of sessions, that their host falls under `policy` at this moment."""
+    members = Host.groups.through.objects
+    of_groups = RetentionPolicy.objects.filter(host_group__isnull=False)
+    if policy.host_group_id is None:
+        return ~Q(host_id__in=members.filter(hostgroup__in=of_groups.values("host_group")).values("host"))
+    # Of two that are as long, either will do, but only one.
+    longer = of_groups.filter(Q(days__gt=policy.days) | Q(days=policy.days, pk__lt=policy.pk))
+    outlasted = members.filter(hostgroup__in=longer.values("host_group")).values("host")
+    return Q(host_id__in=members.filter(hostgroup=policy.host_group_id).values("host")) & ~Q(host_id__in=outlasted)
 
 
 def _facts(policy: RetentionPolicy) -> dict[str, Any]:

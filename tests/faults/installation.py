@@ -213,8 +213,7 @@ def installed(directory: Path) -> Iterator[Installation]:
     for name in ("host", "sshd"):
         (directory / name).mkdir()
     program = f"{sys.executable} -I {ROOT / 'tests/faults/target.py'} {directory / 'host'}"
-    # bash would read ~/.bashrc for a first shell that sshd starts, and that may take its time.
-    target = start_sshd(directory / "sshd", more=f"ForceCommand exec {program}\nSetEnv SHLVL=2")
+    target = start_sshd(directory / "sshd", more=f"ForceCommand exec {program}")
     installation = Installation(directory, target)
     try:
         installation.start()
