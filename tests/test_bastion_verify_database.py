@@ -7,12 +7,14 @@ import json
 import shutil
 import sqlite3
 from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
 
 import pytest
 from django.contrib.auth.models import User
 from django.db import connection
+from django.utils import timezone
 
 from audit import ledger
 from audit.events import Output
@@ -22,6 +24,7 @@ from audit.evidence.rotation import rotate_signing_key
 from audit.evidence.signer import current_signer, known_vkeys
 from audit.models import AuditEvent, Session
 from audit.retention.deletion import delete_by_order
+from audit.viewing import record_about
 from tests.evidence import (
     ALTERED,
     DELETED,
@@ -200,6 +203,35 @@ def test_a_recording_that_was_deleted_under_a_policy_is_said_to_be(sessions: lis
     assert (result.status, result.findings) == (DELETED, [("deleted", str(sessions[0].pk), None)])
     (folder_of(storage, sessions[0]) / "manifest.note").unlink()
     assert check_copy(tmp_path, storage).status == MISSING
+
+
+def test_a_line_of_the_deletion_that_is_not_signed_yet_proves_no_deletion(
+    sessions: list[Session], storage: Path, tmp_path: Path
+) -> None:
+    """Whoever can write the database can write such a line; only the signing key makes it count."""
+    gone = sessions[1]
+    shutil.rmtree(folder_of(storage, gone))
+    record_about(gone, ledger.Action.RECORDING_DELETED, None, {"under": "nothing"})
+    result = check_copy(tmp_path, storage)
+    assert result.status in {UNDECIDED, MISSING}
+    assert ("undecided", str(gone.pk), None) in result.findings
+
+
+def test_a_second_seal_in_the_ledger_is_not_believed(sessions: list[Session], storage: Path, tmp_path: Path) -> None:
+    record_about(sessions[0], ledger.Action.RECORDING_SEALED, None, {"manifest_sha256": "ab" * 32})
+    sign_ledger()
+    result = check_copy(tmp_path, storage)
+    assert (result.status, result.findings) == (ALTERED, [("altered", str(sessions[0].pk), None)])
+
+
+def test_lines_that_are_unsigned_for_long_are_undecided(
+    sessions: list[Session], storage: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger.record(ledger.Action.SIGN_OUT, login=None)
+    later = timezone.now() + timedelta(hours=1)
+    monkeypatch.setattr(timezone, "now", lambda: later)
+    ledger.record(ledger.Action.SIGN_OUT, login=None)
+    assert check_copy(tmp_path, storage).status == UNDECIDED
 
 
 @pytest.mark.parametrize(

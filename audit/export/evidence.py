@@ -75,8 +75,10 @@ def bundle(session: Session, checkpoint: Checkpoint) -> Iterator[bytes]:
 def _why_no_page(session: Session) -> str:
     try:
         check_page(session)
-    except (PlayerMissingError, TooLargeError) as error:
+    except TooLargeError as error:
         return str(error)
+    except PlayerMissingError:
+        return "The player was not there when this file was made."
     return ""
 
 

@@ -13,6 +13,8 @@ from typing import Any
 
 CSRF_COOKIE = "bastion-csrf"
 PATIENCE_SECONDS = 60.0
+# What is answered with an error, again and again, is broken.
+ERROR_SECONDS = 5.0
 
 
 class Gateway:
@@ -35,7 +37,7 @@ class Gateway:
 
     def read(self, path: str) -> bytes:
         """Return a body. Raises urllib.error.HTTPError, TimeoutError."""
-        deadline = time.monotonic() + PATIENCE_SECONDS
+        begun = time.monotonic()
         while True:
             request = urllib.request.Request(f"{self._base}/api/v1/{path}")  # noqa: S310 - loopback
             request.add_header("Authorization", f"Bearer {self._token}")
@@ -44,11 +46,14 @@ class Gateway:
                     body: bytes = response.read()
                     return body
             except urllib.error.HTTPError as error:
-                if error.code < 500 or time.monotonic() > deadline:
+                if error.code < 500 or time.monotonic() - begun > ERROR_SECONDS:
                     raise
                 error.close()
+            except http.client.IncompleteRead:
+                if time.monotonic() - begun > ERROR_SECONDS:
+                    raise
             except (OSError, http.client.HTTPException):
-                if time.monotonic() > deadline:
+                if time.monotonic() - begun > PATIENCE_SECONDS:
                     raise
             time.sleep(0.2)
 
