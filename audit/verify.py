@@ -26,7 +26,7 @@ from audit.proof import WORDS, proof_of
 from audit.recording import chain
 from audit.recording.key import KeyUnavailableError, recording_key
 from audit.recording.objects import ObjectError, decode_object
-from audit.recording.seal import SEALED, build_manifest, manifest_name, read_manifest
+from audit.recording.seal import build_manifest, manifest_name, read_manifest
 from audit.recording.storage import StorageError, load_object
 
 # Of the manifest and the rows, these agree for ever. A person's row may be gone, and with it the id.
@@ -86,6 +86,8 @@ class Report:
                 return "Sealed before there were signatures. Nothing contradicts it, and nobody vouches for it."
             case Verdict.UNDECIDED:
                 return "It cannot be decided. Something that is needed for the check could not be read."
+            case Verdict.INTACT if self.proof == "imported" and not self.is_sealed:
+                return "Imported before imports were sealed. It is what came here, and nobody vouches for it."
             case Verdict.INTACT if self.is_sealed:
                 return f"{words.title} and verified. {words.text}"
             case Verdict.INTACT:
@@ -98,7 +100,9 @@ def verify_recording(session: Session) -> Report:
     An object that is not there counts as altered: it was stored before its row. Of a deleted recording only the seal
     and the ledger are left to check. What cannot be reached or opened is undecided. Never raises for what it finds.
     """
-    report = Report(session.pk, timezone.now(), proof_of(session), is_sealed=session.state in SEALED)
+    # Whatever the row says: what the ledger knows as sealed has a seal to check.
+    is_sealed = bool(session.manifest_sha256) or _line(session, ledger.Action.RECORDING_SEALED) is not None
+    report = Report(session.pk, timezone.now(), proof_of(session), is_sealed=is_sealed)
     keys = _Keys(session, report)
     previous = chain.start(session.pk)
     for expected, segment in enumerate(_segments(session)):

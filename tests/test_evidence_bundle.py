@@ -95,6 +95,14 @@ def test_a_recording_that_is_not_sealed_has_none(client: Client, bob: User, host
     assert "not sealed yet" in answer.json()["detail"]
 
 
+def test_a_recording_from_before_there_were_signatures_says_so(client: Client, bob: User, host: Host) -> None:
+    session = begin(bob, host)
+    Session.objects.filter(pk=session.pk).update(state=Session.State.SEALED, manifest_sha256="ab" * 32)
+    answer = client.get(address(session))
+    assert answer.status_code == 409
+    assert "before there were signatures" in answer.json()["detail"]
+
+
 def test_a_recording_that_was_deleted_says_so(client: Client, bob: User, host: Host) -> None:
     session = seal(bob, host)
     delete_by_order(session.pk, "asked for", "alice")

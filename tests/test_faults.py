@@ -30,7 +30,10 @@ async def test_nothing_is_lost_when_processes_are_killed_and_connections_break()
 
     assert tally.violations == [], f"SEED={SEED}"
     assert tally.kills > 0
+    # Otherwise nothing was shown by it.
     assert tally.recovered > 0
+    assert tally.heard > 0
+    assert tally.seen_bytes > 0
 
 
 def test_a_seed_tells_the_faults() -> None:

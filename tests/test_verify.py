@@ -147,6 +147,12 @@ def change_the_row(session: Session) -> None:
     session.refresh_from_db()
 
 
+def claim_that_it_goes_on(session: Session) -> None:
+    """A row that says it was never sealed must not keep the seal from being checked."""
+    Session.objects.filter(pk=session.pk).update(state=Session.State.LIVE, manifest_sha256="")
+    session.refresh_from_db()
+
+
 def mark_it_as_deleted(session: Session) -> None:
     Session.objects.filter(pk=session.pk).update(deleted_at=timezone.now())
     session.refresh_from_db()
@@ -168,6 +174,7 @@ def mark_it_as_deleted(session: Session) -> None:
         change_the_manifest,
         replace_manifest_and_row,
         change_the_row,
+        claim_that_it_goes_on,
         mark_it_as_deleted,
     ],
 )
@@ -215,6 +222,14 @@ def test_a_manifest_from_before_there_were_signatures_is_told_from_a_sealed_one(
     report = verify_recording(session)
     assert (report.verdict, report.signature) == (Verdict.UNDECIDED, None)
     assert report.state.startswith("Sealed before there were signatures.")
+
+
+def test_an_import_from_before_imports_were_sealed_is_what_it_is(bob: User) -> None:
+    session = make_session(bob, make_host(), state=Session.State.IMPORTED)
+    record_segments(session, [Output(1.0, "x")])
+    report = verify_recording(session)
+    assert (report.verdict, report.is_sealed) == (Verdict.INTACT, False)
+    assert report.state.startswith("Imported before imports were sealed.")
 
 
 def test_of_a_deleted_recording_the_seal_and_the_ledger_are_checked(session: Session) -> None:

@@ -65,7 +65,7 @@ class EvidenceBundle(SessionView):
         try:
             check_sealed(session)
         except NotSealedError as error:
-            raise Conflict(_("The recording is not sealed yet. Try again when the session is over.")) from error
+            raise Conflict(str(error)) from error
         checkpoint = _checkpoint_of(session)
         has_content = request.method != "HEAD"
         if has_content:

@@ -9,7 +9,9 @@ from typing import Any
 
 import orjson
 from django.conf import settings
+from django.utils.translation import gettext as _
 
+from audit.evidence.proofs import seal_line
 from audit.evidence.signer import known_vkeys
 from audit.export.downloads import Format, closed_segments, raw, transcript
 from audit.export.ledger_lines import lines_about, seal_proof
@@ -30,13 +32,15 @@ _PAGE = 500
 
 
 class NotSealedError(Exception):
-    """There is no seal that a bundle could prove anything with."""
+    """There is no seal that a bundle could prove anything with. The message says why, for people."""
 
 
 def check_sealed(session: Session) -> None:
-    """Raise NotSealedError unless the recording has a signed manifest."""
-    if session.state not in SEALED or not session.manifest_sha256:
-        raise NotSealedError
+    """Raise NotSealedError unless the recording has a signed manifest, which the ledger knows."""
+    if session.state not in SEALED:
+        raise NotSealedError(_("The recording is not sealed yet. Try again when the session is over."))
+    if seal_line(session) is None:
+        raise NotSealedError(_("The recording is from before there were signatures: no bundle could prove anything."))
 
 
 def evidence(checkpoint: Checkpoint) -> Format:

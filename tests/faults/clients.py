@@ -32,12 +32,11 @@ class Visit:
 
 
 class Client:
-    """Opens one terminal after another until told to stop. `visits` is all that it saw, `codes` how sockets closed."""
+    """Opens one terminal after another until told to stop. `visits` is all that it saw."""
 
     def __init__(self, name: str, port: int, host_id: UUID, token: str, seed: str) -> None:
         self.name = name
         self.visits: list[Visit] = []
-        self.codes: list[int] = []
         self.is_attached = False
         self._address = f"ws://127.0.0.1:{port}/ws/hosts/{host_id}/terminal/"
         self._headers = {"Authorization": f"Bearer {token}"}
@@ -72,8 +71,6 @@ class Client:
             return await self._stay(socket, visit, is_over)
         finally:
             self.is_attached = False
-            if socket.close_code is not None:
-                self.codes.append(socket.close_code)
             socket.transport.abort()
 
     async def _greet(self, socket: ClientConnection, *, is_new: bool) -> Visit | None:
@@ -88,6 +85,9 @@ class Client:
         visit = Visit(UUID(message["session"]), message["offset"])
         self.visits.append(visit)
         if is_new:
+            async with asyncio.timeout(OPEN_SECONDS):
+                while target.HELLO not in visit.seen:
+                    visit.seen += _output(await socket.recv())
             await socket.send(f"{visit.session}\n".encode())
         return visit
 
@@ -124,8 +124,7 @@ class Client:
     async def _read(self, socket: ClientConnection, visit: Visit) -> None:
         with suppress(WebSocketException, OSError):
             async for frame in socket:
-                if isinstance(frame, bytes):
-                    visit.seen += frame
+                visit.seen += _output(frame)
 
     async def _type(self, socket: ClientConnection) -> None:
         dice = self._dice
@@ -135,3 +134,8 @@ class Client:
                 await socket.send(json.dumps({"type": "resize", "cols": dice.randint(20, 200), "rows": 30}))
             keys = "".join(dice.choices("abcdefgh \r中", k=dice.randint(1, 8) if dice.random() < 0.9 else 500))
             await socket.send(keys.encode())
+
+
+def _output(frame: str | bytes) -> bytes:
+    """Return what a frame says of the host's output."""
+    return frame if isinstance(frame, bytes) else b""

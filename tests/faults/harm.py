@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
+from typing import Any
 
 from tests.faults.checker import Revocation
 from tests.faults.installation import Installation, Program, dice_of, pick
@@ -20,7 +21,7 @@ REVOKED_SECONDS = 8.0
 STOP_SECONDS = 15.0
 
 # Changes something through the API and returns what was answered, or None if it is not known whether it was done.
-Change = Callable[[str, str, object], dict[str, str] | None]
+Change = Callable[[str, str, object], dict[str, Any] | None]
 
 
 class Harm:
@@ -32,10 +33,10 @@ class Harm:
         self.revocations: list[Revocation] = []
         self.troubles: list[str] = []
         self.grant: dict[str, object] = {}
-        self.grant_id = ""
         self._installation = installation
         self._front, self._back = front, back
         self._change = change
+        self._is_revoking = False
         self._lasting: set[asyncio.Task[None]] = set()
 
     async def do(self, fault: Fault) -> None:
@@ -122,21 +123,31 @@ class Harm:
             await asyncio.sleep(seconds)
 
     async def _revoke(self, seconds: float) -> None:
-        """Take the grant away for longer than it may take to have an effect, and give it again."""
-        grant_id, self.grant_id = self.grant_id, ""
-        if not grant_id:
+        """Take every grant away for longer than it may take to have an effect, and give one again."""
+        if self._is_revoking:
             return
-        revocation = Revocation(grant_id, time.time())
-        self.revocations.append(revocation)
-        revocation.is_certain = await asyncio.to_thread(self._change, "DELETE", f"grants/{grant_id}/", None) is not None
-        revocation.revoked_at = time.time()
+        self._is_revoking = True
+        taken = await asyncio.to_thread(self._take_away)
+        revocations = [Revocation(grant_id, time.time()) for grant_id in taken]
+        self.revocations += revocations
         await asyncio.sleep(REVOKED_SECONDS + seconds)
-        revocation.granted_at = time.time()
-        self.grant_id = await asyncio.to_thread(self._give_again)
+        for revocation in revocations:
+            revocation.granted_at = time.time()
+        await asyncio.to_thread(self._give_again)
+        self._is_revoking = False
 
-    def _give_again(self) -> str:
+    def _take_away(self) -> set[str]:
+        """Revoke until nothing is left to revoke: of what is asked of a process that dies, nobody knows the outcome."""
+        taken: set[str] = set()
         while True:
-            made = self._change("POST", "grants/", self.grant)
-            if made is not None:
-                return str(made["id"])
+            found = self._change("GET", f"grants/?state=active&user={self.grant['user_id']}", None)
+            if found is not None and not found["results"]:
+                return taken
+            for grant in found["results"] if found else []:
+                taken.add(grant["id"])
+                self._change("DELETE", f"grants/{grant['id']}/", None)
+            time.sleep(0.1)
+
+    def _give_again(self) -> None:
+        while self._change("POST", "grants/", self.grant) is None:
             time.sleep(0.5)

@@ -15,6 +15,8 @@ import sys
 import time
 import tty
 
+# Keys that come before this are lost: the terminal is being set up.
+HELLO = b"ready\r\n"
 END = b"\x04"
 TEXT = "the quick brown 狐 jumps \x1b[1mover\x1b[0m the lazy 🐕\r\n" * 40
 BURST_BYTES = 100_000
@@ -37,7 +39,11 @@ def run(directory: str) -> None:
     name = os.path.join(directory, f"{time.time_ns()}-{os.getpid()}")  # noqa: PTH118 - as little to import as possible
     tty.setraw(0)
     with open(f"{name}.sent", "ab", 0) as sent, open(f"{name}.received", "a", 1) as received:  # noqa: PTH123
+        output = HELLO
         while True:
+            sent.write(output)
+            while output:
+                output = output[os.write(1, output) :]
             ready, _, _ = select.select([0], [], [], dice.uniform(0.05, 0.5))
             data = os.read(0, 65536) if ready else b""
             if ready:
@@ -45,9 +51,6 @@ def run(directory: str) -> None:
             if ready and (not data or END in data):
                 return
             output = answer(dice)
-            sent.write(output)
-            while output:
-                output = output[os.write(1, output) :]
 
 
 if __name__ == "__main__":
