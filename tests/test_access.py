@@ -122,7 +122,8 @@ def test_a_disabled_host_cannot_be_reached_but_its_sessions_can_be_seen(bob: Use
 def test_of_a_retired_host_only_recordings_remain(bob: User, alice: User) -> None:
     host = new_host("web-01", retired_at=timezone.now())
     give(bob, host, *Action)
-    assert allowed_actions(browser_login(bob), [host])[host.pk] == {Action.VIEW_OWN, Action.AUDIT}
+    lasting = {Action.VIEW_OWN, Action.AUDIT, Action.EXPORT, Action.VIEW_INPUT}
+    assert allowed_actions(browser_login(bob), [host])[host.pk] == lasting
     assert names(bob, Action.AUDIT) == names(bob, Action.VIEW_OWN) == {"web-01"}
     assert names(bob, Action.TERMINATE) == set()
     assert not visible_hosts(browser_login(bob)).exists()

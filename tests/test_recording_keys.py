@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from io import StringIO
 from pathlib import Path
 from uuid import UUID, uuid4
@@ -39,6 +40,7 @@ from audit.recording.recorder import Outcome, open_recording
 from audit.recording.seal import seal_recording, wrapped_key_name
 from audit.recording.storage import StorageError, load_object, replace_object
 from audit.tasks import index_session as index_task
+from bastion.threads import with_database
 from hosts.access import Action
 from tests.recordings import make_grant, make_host, make_session, record_segments, web_login
 
@@ -99,7 +101,7 @@ def test_an_identity_that_was_lost_is_not_replaced_by_one_that_reads_nothing(
 def test_processes_that_start_at_once_have_one_identity(identity_file: Path) -> None:
     keys = [make_key() for _ in range(16)]
     with ThreadPoolExecutor(16) as pool:
-        wrapped = list(pool.map(wrap, keys))
+        wrapped = list(pool.map(partial(with_database, wrap), keys))
     assert [unwrap(one) for one in wrapped] == keys
 
 

@@ -86,7 +86,9 @@ def latest_checkpoint() -> Checkpoint | None:
 def why_inconsistent() -> str:
     """Return how the ledger contradicts what was signed, for people, or nothing."""
     try:
-        _check_consistency(Head(size := tree_size(), root_at(size)), latest_checkpoint())
+        # First what is signed, and then what is there: another machine may sign meanwhile.
+        last = latest_checkpoint()
+        _check_consistency(Head(size := tree_size(), root_at(size)), last)
     except InconsistentLedgerError as error:
         return str(error)
     return ""
@@ -122,10 +124,11 @@ def _is_due() -> bool:
 
 
 def _sign_tree() -> Checkpoint | None:
-    # In this order: while a key is rotated, both keys sign a tree that has the line about it.
+    # In this order: another machine may grow and sign the tree meanwhile, so what is signed is never larger than what is
+    # there; and while a key is rotated, both keys sign a tree that has the line about it.
+    last = latest_checkpoint()
     size = tree_size()
     signers = current_signers()
-    last = latest_checkpoint()
     if size == 0:
         return None
     if last is None or last.size != size:
