@@ -12,6 +12,7 @@ import shlex
 import sqlite3
 import string
 import threading
+import time
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -34,6 +35,7 @@ pytestmark = [pytest.mark.peer, pytest.mark.timeout(300)]
 
 # A part of it this long is a find too. No hexadecimal digits: hashes must not look like it by chance.
 PART = 7
+THINKING_SECONDS = 0.5
 SETTINGS = {"BASTION_LOG_LEVEL": "debug", "BASTION_SEGMENT_SECONDS": "5"}
 
 
@@ -131,6 +133,8 @@ def answer(terminal: Terminal, command: str, question: str, secret: str) -> None
     while done.encode() not in terminal.shown[begun:]:
         assert terminal.read_one(60), f"closed with {terminal.close_code} {terminal.close_reason}"
         if len(re.findall(f"[\r\n]{question}".encode(), terminal.shown[begun:])) > asked:
+            # OpenSSL prints its prompt before it switches the echo off, and nothing tells when it has.
+            time.sleep(THINKING_SECONDS)
             for keys in ways[asked % len(ways)]:
                 terminal.type(keys)
             terminal.type("\r")

@@ -124,8 +124,8 @@ def _is_due() -> bool:
 
 
 def _sign_tree() -> Checkpoint | None:
-    # In this order: another machine may grow and sign the tree meanwhile, so what is signed is never larger than what is
-    # there; and while a key is rotated, both keys sign a tree that has the line about it.
+    # In this order: another machine may grow and sign the tree meanwhile, and what is signed is never larger than what
+    # is there; and while a key is rotated, both keys sign a tree that has the line about it.
     last = latest_checkpoint()
     size = tree_size()
     signers = current_signers()

@@ -121,9 +121,16 @@ def _reserve(path: Path) -> None:
 
 
 def lock_directory(session_id: UUID) -> RecordingDirectory:
-    """Lock the directory of a recording whose process died. Raises LockedError while its recorder lives."""
+    """Lock the directory of a recording whose process died.
+
+    Raises LockedError while its recorder lives, or when another process has completed it.
+    """
     path = _open_root() / str(session_id)
-    descriptor = os.open(path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        descriptor = os.open(path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except FileNotFoundError as error:
+        # Another process was quicker, and is done.
+        raise LockedError(str(session_id)) from error
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:

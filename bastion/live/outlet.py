@@ -106,6 +106,8 @@ class Outlet:
     async def _send(self, viewer: Viewer, frame: bytes) -> None:
         """Send one frame, or give up as soon as the viewer is closed."""
         sending = asyncio.ensure_future(viewer.send_bytes(frame))
+        # Also where nobody waits for it any more, a browser that is gone is nothing to complain about.
+        sending.add_done_callback(lambda task: task.cancelled() or task.exception())
         either: list[asyncio.Future[object]] = [sending, viewer.ended]  # type: ignore[list-item] # Future is invariant
         try:
             done, _ = await asyncio.wait(either, timeout=self._slow_reader_limit, return_when=asyncio.FIRST_COMPLETED)
