@@ -145,7 +145,10 @@ def test_no_form_or_menu_has_a_violation(server: int, chromium: Browser, invento
         violations += check(page, "host keys")
         page.goto("/hosts")
         settle(page)
+        # A key that is pressed before the page listens is lost.
+        expect(page.get_by_role("button", name="web-01", exact=True)).to_be_visible()
         page.keyboard.press("Control+k")
+        expect(page.get_by_role("dialog").get_by_role("textbox")).to_be_focused()
         page.keyboard.type("web")
         expect(page.get_by_text("Search “web” in all recordings")).to_be_visible()
         violations += check(page, "palette")
