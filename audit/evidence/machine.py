@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import secrets
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -14,7 +13,7 @@ from typing import Any
 
 from django.conf import settings
 
-from audit.recording.storage import sync_directory
+from audit.recording.durable import replace_file
 
 
 @contextmanager
@@ -49,18 +48,7 @@ def write_state(name: str, state: Mapping[str, Any]) -> None:
 
     Raises OSError.
     """
-    path = Path(settings.DATA_DIR) / name
-    partial = path.with_name(f".{name}.{secrets.token_hex(8)}")
-    try:
-        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            json.dump(state, file)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.rename(path)
-        sync_directory(path.parent)
-    finally:
-        partial.unlink(missing_ok=True)
+    replace_file(Path(settings.DATA_DIR) / name, json.dumps(state).encode())
 
 
 def _lock(descriptor: int) -> bool:

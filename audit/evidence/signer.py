@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import binascii
 import contextlib
-import os
 import re
 import secrets
 from pathlib import Path
@@ -19,6 +18,7 @@ from django.conf import settings
 
 from audit.evidence.notes import ED25519, NoteError, Signer, format_vkey, key_id, parse_vkey
 from audit.models import VerificationKey
+from audit.recording.durable import create_file
 from audit.recording.storage import sync_directory
 
 _FORMAT = re.compile(r"PRIVATE\+KEY\+([^\s+]+)\+([0-9a-f]{8})\+([A-Za-z0-9+/=]+)")
@@ -179,23 +179,10 @@ def make_key_file(path: Path, name: str = "") -> None:
     """Make a key and write it to `path`, unless a file is there. Raises SigningUnavailableError if it cannot."""
     if path.exists():
         return
-    partial = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:
-        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            file.write(_new_key(name or f"bastion-{secrets.token_hex(4)}"))
-            file.flush()
-            os.fsync(file.fileno())
-        # Two processes that start at once must end up with the same key; a link never replaces.
-        os.link(partial, path)
-        sync_directory(path.parent)
-    except FileExistsError:
-        pass
+        create_file(path, _new_key(name or f"bastion-{secrets.token_hex(4)}").encode())
     except OSError as error:
         raise SigningUnavailableError(f"The signing key {path} cannot be made: {error.strerror}.") from error
-    finally:
-        with contextlib.suppress(OSError):
-            partial.unlink(missing_ok=True)
 
 
 def _new_key(name: str) -> str:

@@ -24,6 +24,7 @@ from uuid import UUID
 import orjson
 from django.conf import settings
 
+from audit.recording.durable import replace_file
 from audit.recording.storage import sync_directory
 
 RESERVE_NAME = "reserve"
@@ -74,13 +75,7 @@ class RecordingDirectory:
 
     def save_outcome(self, outcome: Mapping[str, Any]) -> None:
         """Keep how the session ended for whoever seals it later. Raises OSError."""
-        partial = self.path / f"{OUTCOME_NAME}.partial"
-        with partial.open("wb") as file:
-            file.write(orjson.dumps(outcome))
-            file.flush()
-            os.fsync(file.fileno())
-        partial.rename(self.path / OUTCOME_NAME)
-        sync_directory(self.path)
+        replace_file(self.path / OUTCOME_NAME, orjson.dumps(outcome))
 
     def release(self) -> None:
         if self._descriptor >= 0:

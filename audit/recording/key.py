@@ -7,7 +7,6 @@ records without reading has BASTION_RECIPIENTS and no identity file.
 from __future__ import annotations
 
 import hashlib
-import os
 import secrets
 from pathlib import Path
 from uuid import UUID
@@ -16,7 +15,7 @@ import pyrage
 from django.conf import settings
 
 from audit.models import RecordingKey
-from audit.recording.storage import sync_directory
+from audit.recording.durable import create_file
 
 
 class KeyUnavailableError(Exception):
@@ -117,18 +116,5 @@ def _make_identity(path: Path) -> None:
             " set BASTION_RECIPIENTS."
         )
     identity = pyrage.x25519.Identity.generate()
-    partial = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    try:
-        with os.fdopen(descriptor, "w") as file:
-            file.write(f"# public key: {identity.to_public()}\n{identity}\n")
-            file.flush()
-            os.fsync(file.fileno())
-        # Two processes that start at once must end up with the same identity; a link never replaces.
-        os.link(partial, path)
-        # Lost in a power cut, it would take everything that was recorded since with it.
-        sync_directory(path.parent)
-    except FileExistsError:
-        pass
-    finally:
-        partial.unlink(missing_ok=True)
+    # Lost in a power cut, it would take everything that was recorded since with it.
+    create_file(path, f"# public key: {identity.to_public()}\n{identity}\n".encode())

@@ -20,8 +20,8 @@ from django.conf import settings
 from django.utils import timezone
 
 from audit.recording.directory import OUTCOME_NAME, RecordingDirectory
+from audit.recording.durable import replace_file
 from audit.recording.shipping import encoded_path_of
-from audit.recording.storage import sync_directory
 
 log = structlog.get_logger(__name__)
 
@@ -140,11 +140,4 @@ def _free_name(path: Path) -> Path:
 
 def _keep(path: Path, content: bytes) -> None:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial")
-    with partial.open("wb") as file:
-        os.fchmod(file.fileno(), 0o600)
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.rename(path)
-    sync_directory(path.parent)
+    replace_file(path, content)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import os
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -21,10 +20,11 @@ from audit.evidence.anchors import anchor_closed
 from audit.models import Segment, Session
 from audit.queue import request_indexing
 from audit.recording import chain
+from audit.recording.durable import replace_file
 from audit.recording.objects import ObjectError, decode_object, encode_object, object_name
 from audit.recording.ownership import ensure_owner
 from audit.recording.segment import SegmentFacts
-from audit.recording.storage import StorageError, load_object, store_object, sync_directory
+from audit.recording.storage import StorageError, load_object, store_object
 
 log = structlog.get_logger(__name__)
 
@@ -98,13 +98,6 @@ def ship_segment(session_id: UUID, key: bytes, segment: ClosedSegment, *, path: 
     request_indexing(session_id)
 
 
-def read_synced(path: Path) -> bytes:
-    """Return a closed segment's bytes, safe from a power cut: what is made of them must not outlive them."""
-    with path.open("rb") as file:
-        os.fdatasync(file.fileno())
-        return file.read()
-
-
 def encoded_path_of(path: Path) -> Path:
     """Return where the object of a segment's file is kept until it is stored."""
     return path.with_suffix(".object")
@@ -136,12 +129,11 @@ def _encode_once(session_id: UUID, key: bytes, segment: ClosedSegment, kept: Pat
     if kept is None:
         return encoded
     try:
-        _keep(kept, encoded.to_file())
+        replace_file(kept, encoded.to_file())
     except OSError as error:
         # A full local disk must not keep a recording from a store that has room.
         if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
             raise
-        kept.with_suffix(".partial").unlink(missing_ok=True)
         return _stored_before(session_id, key, segment, encoded) or encoded
     return encoded
 
@@ -165,17 +157,6 @@ def _kept(path: Path) -> Encoded | None:
     except (ValueError, KeyError) as error:
         log.warning("object_made_again", path=str(path), error=str(error))
         return None
-
-
-def _keep(path: Path, content: bytes) -> None:
-    partial = path.with_suffix(".partial")
-    with partial.open("wb") as file:
-        os.fchmod(file.fileno(), 0o600)
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.rename(path)
-    sync_directory(path.parent)
 
 
 def _commit_row(session_id: UUID, segment: ClosedSegment, name: str, encoded: Encoded) -> None:
