@@ -127,15 +127,11 @@ def _conclude(session: Session, file_name: str, imported_by: str) -> None:
     """Say how it came here and seal it: what was brought in is provable from this moment on."""
 
     def note_import(session: Session, _state: Session.State) -> None:
-        ledger.record(
+        ledger.record_about(
+            session,
             ledger.Action.RECORDING_IMPORTED,
-            login=None,
+            None,
             actor_name=imported_by,
-            object_type="session",
-            object_id=session.pk,
-            object_name=f"{session.user_name} → {session.host_name}",
-            host_id=session.host_id,
-            session_id=session.pk,
             detail={"file": file_name, "seconds": session.duration, "events": session.events},
         )
 

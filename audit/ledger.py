@@ -18,7 +18,7 @@ from django.db import transaction
 from django.db.models import Field
 from django.utils import timezone
 
-from audit.models import AuditEvent, PendingLeaf
+from audit.models import AuditEvent, PendingLeaf, Session
 from hosts.logins import Login
 
 SALT_BYTES = 32
@@ -141,3 +141,25 @@ def record(
         line.save(force_insert=True)
         PendingLeaf.objects.create(event=line)
     return line
+
+
+def record_about(
+    session: Session,
+    action: Action,
+    login: Login | None,
+    detail: dict[str, object] | None = None,
+    *,
+    actor_name: str = "",
+) -> None:
+    """Write a line whose object is the session."""
+    record(
+        action,
+        login=login,
+        actor_name=actor_name,
+        object_type="session",
+        object_id=session.pk,
+        object_name=f"{session.user_name} → {session.host_name}",
+        host_id=session.host_id,
+        session_id=session.pk,
+        detail=detail,
+    )

@@ -47,14 +47,10 @@ def save_started(session: Session, key: RecordingKey, login: Login, most: int) -
             raise TooManySessionsError(running)
         session.save(force_insert=True)
         key.save(force_insert=True)
-        ledger.record(
+        ledger.record_about(
+            session,
             ledger.Action.SESSION_STARTED,
-            login=login,
-            object_type="session",
-            object_id=str(session.pk),
-            object_name=f"{session.user_name} → {session.host_name}",
-            host_id=session.host_id,
-            session_id=session.pk,
+            login,
             detail={"account": session.account, "cols": session.cols, "rows": session.rows},
         )
 
@@ -139,14 +135,10 @@ def request_end(session_id: UUID, login: Login, reason: str) -> bool:
         )
         if is_running:
             session = Session.objects.get(pk=session_id)
-            ledger.record(
+            ledger.record_about(
+                session,
                 ledger.Action.SESSION_TERMINATED,
-                login=login,
-                object_type="session",
-                object_id=str(session_id),
-                object_name=f"{session.user_name} → {session.host_name}",
-                host_id=session.host_id,
-                session_id=session_id,
+                login,
                 detail={"reason": reason},
             )
     return is_running

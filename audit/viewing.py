@@ -28,31 +28,9 @@ def note_view(session: Session, login: Login) -> None:
         # Of several requests only one finds the old time still there.
         is_next = not is_first and same.filter(pk=view.pk, at__lte=now - ONE_VIEW).update(at=now) == 1
         if is_first or is_next:
-            record_about(session, ledger.Action.RECORDING_VIEWED, login)
+            ledger.record_about(session, ledger.Action.RECORDING_VIEWED, login)
 
 
 def note_download(session: Session, login: Login, name: str) -> None:
     """Note that a file with the whole recording is about to leave."""
-    record_about(session, ledger.Action.RECORDING_DOWNLOADED, login, {"file": name})
-
-
-def record_about(
-    session: Session,
-    action: ledger.Action,
-    login: Login | None,
-    detail: dict[str, object] | None = None,
-    *,
-    actor_name: str = "",
-) -> None:
-    """Write a line whose object is the session."""
-    ledger.record(
-        action,
-        login=login,
-        actor_name=actor_name,
-        object_type="session",
-        object_id=session.pk,
-        object_name=f"{session.user_name} → {session.host_name}",
-        host_id=session.host_id,
-        session_id=session.pk,
-        detail=detail,
-    )
+    ledger.record_about(session, ledger.Action.RECORDING_DOWNLOADED, login, {"file": name})

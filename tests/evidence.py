@@ -27,9 +27,9 @@ from audit.events import Event, Input, Marker, Output
 from audit.evidence.checkpoints import latest_checkpoint, make_checkpoint
 from audit.evidence.signer import known_vkeys
 from audit.export.evidence import bundle
+from audit.ledger import record_about
 from audit.models import Checkpoint, Session
 from audit.recording.seal import seal_recording
-from audit.viewing import record_about
 from hosts.models import Host
 from tests.recordings import make_host, make_session, record_segments, web_login
 

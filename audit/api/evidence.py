@@ -24,9 +24,10 @@ from audit.export.downloads import download
 from audit.export.evidence import NotSealedError, check_sealed, evidence
 from audit.export.ledger_lines import NotProvableError, sealed_in
 from audit.export.offline import PlayerMissingError, TooLargeError, check_page, page
+from audit.ledger import record_about
 from audit.models import Checkpoint, Session
 from audit.verify import Report, Verdict, verify_recording
-from audit.viewing import note_download, record_about
+from audit.viewing import note_download
 from hosts.access import Action
 from hosts.rest import Conflict
 

@@ -27,14 +27,10 @@ class OpenAnchor:
 def anchor_closed(session_id: UUID, n: int, chain: str, object_sha256: str) -> None:
     """Tie down a stored segment, in the transaction of its row; both hashes in hex."""
     session = Session.objects.only("user_name", "host_name", "host_id").get(pk=session_id)
-    ledger.record(
+    ledger.record_about(
+        session,
         ledger.Action.SESSION_ANCHORED,
-        login=None,
-        object_type="session",
-        object_id=session_id,
-        object_name=f"{session.user_name} → {session.host_name}",
-        host_id=session.host_id,
-        session_id=session_id,
+        None,
         detail={"n": n, "chain": chain, "object_sha256": object_sha256},
     )
 

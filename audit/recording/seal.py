@@ -19,7 +19,7 @@ from audit.evidence import notes
 from audit.evidence.checkpoints import request_checkpoint
 from audit.evidence.leaves import canonical_json, instant
 from audit.evidence.signer import current_signer, known_vkeys
-from audit.models import AuditEvent, RecordingKey, Segment, Session
+from audit.models import RecordingKey, Segment, Session
 from audit.queue import request_indexing
 from audit.recording import chain
 from audit.recording.ownership import ensure_owner
@@ -174,38 +174,25 @@ def _store_keys(session_id: UUID) -> None:
 
 def _note_end(session: Session, state: Session.State) -> None:
     action = ledger.Action.RECORDING_RECOVERED if state == Session.State.RECOVERED else ledger.Action.SESSION_ENDED
-    _record(action, session, AuditEvent.Outcome.OK)
+    ledger.record_about(
+        session,
+        action,
+        None,
+        actor_name=session.user_name,
+        detail={"reason": session.end_reason, "detail": session.end_detail, "seconds": session.duration},
+    )
 
 
 def _note_seal(session: Session, manifest: bytes) -> None:
     _, content = read_manifest(manifest)
-    ledger.record(
+    ledger.record_about(
+        session,
         ledger.Action.RECORDING_SEALED,
-        login=None,
-        object_type="session",
-        object_id=str(session.pk),
-        object_name=f"{session.user_name} → {session.host_name}",
-        host_id=session.host_id,
-        session_id=session.pk,
+        None,
         detail={
             "manifest_sha256": hashlib.sha256(manifest).hexdigest(),
             "chain": content["chain"],
             "segments": len(content["segments"]),
             "state": content["state"],
         },
-    )
-
-
-def _record(action: ledger.Action, session: Session, outcome: AuditEvent.Outcome) -> None:
-    ledger.record(
-        action,
-        outcome=outcome,
-        login=None,
-        actor_name=session.user_name,
-        object_type="session",
-        object_id=str(session.pk),
-        object_name=f"{session.user_name} → {session.host_name}",
-        host_id=session.host_id,
-        session_id=session.pk,
-        detail={"reason": session.end_reason, "detail": session.end_detail, "seconds": session.duration},
     )

@@ -23,6 +23,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from audit import ledger
+from audit.ledger import record_about
 from audit.models import RecordingKey, RetentionPolicy, Session
 from audit.recording.seal import manifest_name
 from audit.recording.storage import StorageError, delete_object, list_objects
@@ -32,7 +33,6 @@ from audit.retention.leftovers import remove_leftovers
 from audit.retention.lock import lock_retention
 from audit.retention.policies import OVER, due, name_of
 from audit.search import SearchIndexError, backend
-from audit.viewing import record_about
 
 log = structlog.get_logger(__name__)
 

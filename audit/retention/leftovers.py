@@ -15,7 +15,7 @@ from django.conf import settings
 
 from audit.models import Session
 
-# Names that recovery gives: `<id>-<n>`, `<id>.1`, `<id>.unreadable`, and `.<id>-<n>.partial` while they are written.
+# Names that recovery gives: `<id>-<n>`, `<id>.1`, `<id>.unreadable`, and `.<id>-<n>.<digits>` while they are written.
 _NAME = re.compile(r"\.?([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})([-.].+)?")
 
 

@@ -8,11 +8,10 @@ from uuid import UUID
 
 from django.core.management.base import BaseCommand, CommandError
 
-from audit.ledger import Action
+from audit.ledger import Action, record_about
 from audit.models import Session
 from audit.printing import printable
 from audit.verify import Report, Verdict, verify_recording
-from audit.viewing import record_about
 
 EXIT_STATUS = {Verdict.INTACT: 0, Verdict.ALTERED: 1, Verdict.UNDECIDED: 4}
 
