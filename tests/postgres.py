@@ -63,10 +63,8 @@ class Cluster:
         )
 
     def start(self) -> None:
-        # What is lost in a power cut does not matter here.
-        options = (
-            f"-c listen_addresses= -c unix_socket_directories={self._directory} -c fsync=off -c synchronous_commit=off"
-        )
+        # What is lost in a power cut does not matter here; what was committed before `stop` does.
+        options = f"-c listen_addresses= -c unix_socket_directories={self._directory} -c fsync=off"
         self._control("-l", self._directory / "log", "-w", "-o", options, "start")
 
     def stop(self) -> None:

@@ -153,6 +153,8 @@ def product(directory: Path, *arguments: str, **environment: str) -> Iterator[Pr
         yield started
     finally:
         started.end()
+        # Shown with a test that fails.
+        print(started.output)  # noqa: T201 - what pytest shows
 
 
 @contextlib.contextmanager

@@ -37,8 +37,14 @@ class Visitor:
         """Return the session once it is in this state."""
 
         def session() -> dict[str, Any]:
-            found = self.get(f"sessions/{session_id}/")
-            return found if found.get("state") == state else {}
+            try:
+                status, body = self.fetch(f"sessions/{session_id}/")
+            except OSError as error:
+                raise AssertionError(f"no answer: {error}") from error
+            assert status == 200, f"{status}: {body[:300]!r}"
+            found: dict[str, Any] = json.loads(body)
+            assert found["state"] == state, f"{found['state']}, not {state}: {found}"
+            return found
 
         return eventually(session, timeout)
 
