@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -37,6 +38,8 @@ def run_on_postgresql() -> bool:
 
 
 def main() -> int:
+    # A shell that starts this in the background has it ignore Ctrl-C, and so would every shell under test.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     failed = []
     if not run_frontend_tests():
         failed.append("the frontend's tests")
