@@ -18,14 +18,6 @@ from hosts.logins import Login, check_login
 from hosts.models import Host
 
 
-@dataclass(frozen=True, slots=True)
-class EndRequest:
-    """Somebody asked for the session to end."""
-
-    by_name: str
-    reason: str
-
-
 class TooManySessionsError(Exception):
     """The person has `running` sessions already, and may have no more."""
 
@@ -142,12 +134,6 @@ def request_end(session_id: UUID, login: Login, reason: str) -> bool:
                 detail={"reason": reason},
             )
     return is_running
-
-
-def end_request(session_id: UUID) -> EndRequest | None:
-    """Return who asked for the session to end, if anybody did."""
-    row = Session.objects.filter(pk=session_id, end_requested_at__isnull=False).first()
-    return EndRequest(row.end_requested_by_name, row.end_requested_reason) if row else None
 
 
 def why_access_ended(login: Login, host_id: UUID) -> str | None:

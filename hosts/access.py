@@ -5,7 +5,7 @@ Each question is one query, so that an answer never mixes two states of the data
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -81,6 +81,31 @@ def access_host(login: Login, host_id: UUID | str, action: Action) -> Host:
     return hosts_allowing(login, action).get(pk=_as_uuid(host_id))
 
 
+def still_allowed(
+    asked: Collection[tuple[Login, UUID]], action: Action, at: datetime | None = None
+) -> set[tuple[Login, UUID]]:
+    """Return those of `asked`, each a login and a host, that `access_host` would allow: one query for all of them."""
+    counted = [(login, host_id) for login, host_id in asked if SCOPE_OF[action] in login.scopes]
+    hosts = Host.objects.filter(pk__in={host_id for _, host_id in counted})
+    if action not in _LASTING:
+        hosts = hosts.filter(retired_at__isnull=True)
+    if action is Action.CONNECT:
+        hosts = hosts.filter(enabled=True)
+    people = User.objects.filter(pk__in={login.user.pk for login, _ in counted}, is_active=True)
+    grants = _active_grants(at or clock.now()).filter(
+        Q(user__in=people) | Q(group__user__in=people),
+        Q(host__in=hosts) | Q(host_group__hosts__in=hosts),
+        **{action.value: True},
+    )
+    allowed = {
+        (user or member, host or through_group)
+        for user, member, host, through_group in grants.values_list(
+            "user_id", "group__user__id", "host_id", "host_group__hosts__id"
+        )
+    }
+    return {(login, host_id) for login, host_id in counted if (login.user.pk, host_id) in allowed}
+
+
 def access_of(login: Login, hosts: Iterable[Host], at: datetime | None = None) -> dict[UUID, HostAccess]:
     """Return for each of `hosts` what `login` may do there."""
     known = {host.pk: host for host in hosts}
@@ -124,8 +149,11 @@ def visible_grants(login: Login) -> QuerySet[Grant]:
 
 
 def _grants_of(login: Login, at: datetime) -> QuerySet[Grant]:
+    return _active_grants(at).filter(_names(login))
+
+
+def _active_grants(at: datetime) -> QuerySet[Grant]:
     return Grant.objects.filter(
-        _names(login),
         Q(valid_until__isnull=True) | Q(valid_until__gt=at),
         valid_from__lte=at,
         revoked_at__isnull=True,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any, Literal
@@ -12,10 +12,12 @@ from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.auth.models import User
 from django.contrib.sessions.backends.base import SessionBase
+from django.contrib.sessions.models import Session as WebSession
 from django.http import HttpRequest, parse_cookie
 from django.utils.crypto import constant_time_compare
 from rest_framework.request import Request
 
+from hosts import clock
 from hosts.client_address import client_address
 from hosts.models import ApiToken
 from hosts.tokens import find_token, note_use, scopes_of, why_invalid
@@ -109,18 +111,32 @@ def bearer_token(authorization: str) -> str | None:
 
 def check_login(login: Login) -> str | None:
     """Return None while the sign-in stands, else why it ended, as the database says at this moment."""
-    user = User.objects.filter(pk=login.user.pk).first()
-    if user is None or not user.is_active:
-        return "account disabled"
-    if login.kind == "token":
-        token = ApiToken.objects.select_related("user").filter(pk=login.handle).first()
-        return "token revoked" if token is None else why_invalid(token)
-    if login.kind == "web":
-        if not constant_time_compare(login.auth_hash, user.get_session_auth_hash()):
-            return "password changed"
-        if _session_store(login.handle).load().get(SESSION_KEY) != str(user.pk):
-            return "signed out"
-    return None
+    return check_logins([login]).get(login)
+
+
+def check_logins(logins: Collection[Login]) -> dict[Login, str]:
+    """Return those of `logins` that do not stand any more, and why: one query for each kind, however many they are."""
+    users = User.objects.in_bulk({login.user.pk for login in logins})
+    handles = {login.handle for login in logins if login.kind == "token"}
+    tokens = {str(token.pk): token for token in ApiToken.objects.select_related("user").filter(pk__in=handles)}
+    signed_in = _signed_in({login.handle for login in logins if login.kind == "web"})
+    ended: dict[Login, str] = {}
+    for login in logins:
+        user = users.get(login.user.pk)
+        reason: str | None = None
+        if user is None or not user.is_active:
+            reason = "account disabled"
+        elif login.kind == "token":
+            token = tokens.get(login.handle)
+            reason = "token revoked" if token is None else why_invalid(token)
+        elif login.kind == "web":
+            if not constant_time_compare(login.auth_hash, user.get_session_auth_hash()):
+                reason = "password changed"
+            elif signed_in.get(login.handle) != str(user.pk):
+                reason = "signed out"
+        if reason is not None:
+            ended[login] = reason
+    return ended
 
 
 def notice_accepted(login: Login) -> bool:
@@ -159,6 +175,12 @@ def _user_of(session: SessionBase) -> User:
     if user is None or not constant_time_compare(data.get(HASH_SESSION_KEY, ""), user.get_session_auth_hash()):
         raise NotSignedIn
     return user
+
+
+def _signed_in(session_keys: Collection[str]) -> dict[str, str]:
+    """Return the user's key for each web session that stands."""
+    rows = WebSession.objects.filter(session_key__in=session_keys, expire_date__gt=clock.now())
+    return {row.session_key: str(row.get_decoded().get(SESSION_KEY)) for row in rows}
 
 
 def _session_store(session_key: str) -> SessionBase:

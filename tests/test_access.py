@@ -20,6 +20,7 @@ from hosts.access import (
     access_until,
     allowed_actions,
     hosts_allowing,
+    still_allowed,
     visible_grants,
     visible_hosts,
 )
@@ -245,6 +246,16 @@ class TestAccessAgreesWithANaiveModel(TestCase):
             found = {host.name for host in hosts_allowing(login, action, NOON)}
             expected = {f"h{host}" for host in (0, 1) if _model(world, number, host, action)}
             assert found == expected, (number, action)
+        logins = [token_login(person, *world["scopes"]) for person in people]
+        for action in Action:
+            # The same, asked for everybody at once.
+            asked = [(login, host.pk) for login in logins for host in hosts]
+            allowed = {
+                (login, hosts[host].pk)
+                for (number, login), host in product(enumerate(logins), (0, 1))
+                if _model(world, number, host, action)
+            }
+            assert still_allowed(asked, action, NOON) == allowed, action
         assert Grant.objects.count() == len(world["grants"])
 
 

@@ -9,7 +9,7 @@ from channels.layers import get_channel_layer
 from redis.exceptions import RedisError
 
 from audit.control import CONTROL_GROUP
-from bastion.live.registry import Registry
+from bastion.live.watchdog import Watchdog
 
 log = structlog.get_logger(__name__)
 
@@ -18,12 +18,12 @@ RETRY_SECONDS = 1.0
 RENEW_SECONDS = 3600.0
 
 
-async def listen(registry: Registry) -> None:
+async def listen(watchdog: Watchdog) -> None:
     """Wake sessions for as long as the process runs; while Redis is away, try again every second."""
     is_down = False
     while True:
         try:
-            await _listen_once(registry)
+            await _listen_once(watchdog)
             is_down = False
         except (RedisError, OSError) as error:
             if not is_down:
@@ -32,26 +32,20 @@ async def listen(registry: Registry) -> None:
             await asyncio.sleep(RETRY_SECONDS)
 
 
-async def _listen_once(registry: Registry) -> None:
+async def _listen_once(watchdog: Watchdog) -> None:
     layer = get_channel_layer()
     if layer is None:
         raise OSError("no channel layer is configured")
     channel = await layer.new_channel()
     await layer.group_add(CONTROL_GROUP, channel)
     # What happened while nobody listened is in the database.
-    _wake(registry, None)
+    watchdog.wake(None)
     try:
         async with asyncio.timeout(RENEW_SECONDS):
             while True:
                 message = await layer.receive(channel)
-                _wake(registry, message.get("session"))
+                watchdog.wake(message.get("session"))
     except TimeoutError:
         return
     finally:
         await layer.group_discard(CONTROL_GROUP, channel)
-
-
-def _wake(registry: Registry, session_id: str | None) -> None:
-    for session in registry:
-        if session_id in {None, str(session.id)}:
-            session.look_again()

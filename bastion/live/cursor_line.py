@@ -7,6 +7,8 @@ from typing import Final
 
 # What is kept of a line, and of a sequence whose end has not come.
 LONGEST: Final = 400
+# Of a long output, this much of its beginning and of its end is looked at.
+_LOOKED_AT: Final = 8 * LONGEST
 _ESCAPE: Final = re.compile(
     r"\x1b(?:\[([0-9;]*)([ABCDGHJKPX@df`a])|\[[0-?]*[ -/]*[@-~]|[\]P^_X][^\x07\x1b]*(?:\x07|\x1b\\)|[ -/]*[0-Z\\`-~])"
 )
@@ -20,27 +22,40 @@ _MOVES: Final = frozenset("ABCDGHdf`a")
 class CursorLine:
     """Follows the output. `before` is the text left of the cursor, `above` the line that it came from.
 
-    One character is one cell, and a cursor that jumps to another row finds it empty: rough, and enough for lines that
-    are written from left to right.
+    Output that nobody asks about is put off, and read when somebody does: a flood costs next to nothing. One character
+    is one cell, and a cursor that jumps to another row finds it empty: rough, and enough for lines that are written
+    from left to right.
     """
 
     def __init__(self) -> None:
-        self.above = ""
         # What the last output was: the text without its escape sequences, whether the cursor went back or elsewhere
         # on its way, and whether a new line was begun that no older key belongs to.
         self.plain = ""
         self.is_redrawn = False
         self.is_fresh = False
+        self._above = ""
         self._cells: list[str] = []
         self._col = 0
         self._cut = ""
+        self._put_off = ""
 
     @property
     def before(self) -> str:
+        self._catch_up()
         return "".join(self._cells[: self._col])
+
+    @property
+    def above(self) -> str:
+        self._catch_up()
+        return self._above
+
+    def put_off(self, text: str) -> None:
+        """Take the next output, of which only `before` and `above` will ever be asked."""
+        self._put_off = (self._put_off + text[-_LOOKED_AT:])[-_LOOKED_AT:]
 
     def feed(self, text: str) -> None:
         """Take the next output. What is far behind in a long text is not looked at."""
+        self._catch_up()
         text = self._cut + text
         self._cut = ""
         last = text.rfind("\x1b", len(text) - LONGEST if len(text) > LONGEST else 0)
@@ -48,13 +63,18 @@ class CursorLine:
             text, self._cut = text[:last], text[last:]
         self.is_fresh = "\x1b[?" in text and bool(_FRESH.search(text))
         self.is_redrawn = "\b" in text or "\r" in text
-        self.plain = _ESCAPE.sub("", text[: 8 * LONGEST])
-        position = max(0, len(text) - 8 * LONGEST)
+        self.plain = _ESCAPE.sub("", text[:_LOOKED_AT])
+        position = max(0, len(text) - _LOOKED_AT)
         for match in _ESCAPE.finditer(text, position):
             self._write(text[position : match.start()])
             self._obey(match.group(1), match.group(2))
             position = match.end()
         self._write(text[position:])
+
+    def _catch_up(self) -> None:
+        if self._put_off:
+            text, self._put_off = self._put_off, ""
+            self.feed(text)
 
     def _write(self, text: str) -> None:
         for step in _STEP.findall(text):
@@ -79,7 +99,7 @@ class CursorLine:
             self._col = LONGEST
 
     def _leave(self, above: str) -> None:
-        self.above = above
+        self._above = above
         self._cells = []
 
     def _obey(self, parameters: str | None, final: str | None) -> None:

@@ -49,6 +49,7 @@ class Launcher:
 
     def __init__(self) -> None:
         self.registry = Registry()
+        self._watchdog = Watchdog(self.registry)
         self._tasks: set[asyncio.Task[Any]] = set()
         self._publisher: StreamPublisher | None = None
         # What runs beside the sessions for as long as the process does.
@@ -82,10 +83,21 @@ class Launcher:
     def start(self) -> None:
         """Let sessions begin, on the running event loop; also after a `stop`."""
         self._is_stopping = False
+        self._watchdog = Watchdog(self.registry)
         self._publisher = StreamPublisher(Redis.from_url(settings.REDIS_URL, socket_timeout=5))
         self._publisher.start()
-        for duty in (listen(self.registry), anchor_sessions(self.registry), sign_checkpoints(), say_heard()):
-            self._duties.append(asyncio.get_running_loop().create_task(duty))
+        duties = (
+            self._watchdog.keep_limits(),
+            self._watchdog.keep_access(),
+            listen(self._watchdog),
+            anchor_sessions(self.registry),
+            sign_checkpoints(),
+            say_heard(),
+        )
+        for duty in duties:
+            task = asyncio.get_running_loop().create_task(duty)
+            task.add_done_callback(self._note_end_of_duty)
+            self._duties.append(task)
 
     async def drain(self, seconds: float) -> None:
         """Let no session begin, and return when those that run have ended, or after `seconds`. People are told."""
@@ -128,6 +140,8 @@ class Launcher:
             raise
         session, stream = self._join(login, opened, target, size)
         self.registry.add(session)
+        # What woke everybody while the session was being made did not find it.
+        self._watchdog.wake(str(session.id))
         self._start(self._run(session, stream))
         return session
 
@@ -169,9 +183,8 @@ class Launcher:
             tee=Tee(opened.recorder, host.encoding, keeper, stream, opened.began_at),
             outlet=Outlet(settings.SLOW_READER_LIMIT),
             limits=limits_of(host),
-            watchdog=Watchdog(session_id, login, host.pk),
         )
-        return LiveSession(Owner(session_id, login.user.pk, host.pk), size, parts), stream
+        return LiveSession(Owner(session_id, login.user.pk, host.pk), login, size, parts), stream
 
     async def _run(self, session: LiveSession, stream: SessionStream) -> None:
         try:
@@ -184,6 +197,14 @@ class Launcher:
         finally:
             self.registry.remove(session)
             stream.end()
+
+    def _note_end_of_duty(self, duty: asyncio.Task[None]) -> None:
+        """End every session if one of the duties fails, which none should: nobody is to go on unwatched."""
+        if duty.cancelled() or (error := duty.exception()) is None:
+            return
+        log.error("duty_failed", exc_info=error)
+        for session in self.registry:
+            session.end(endings.CRASHED)
 
     def _start(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         task = asyncio.get_running_loop().create_task(work)

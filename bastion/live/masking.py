@@ -120,8 +120,12 @@ class InputKeeper:
         """Take output of `t`: what it repeats of the waiting input was echoed."""
         if self._policy != InputPolicy.MASKED:
             return []
+        if not self._lines:
+            self._cursor_line.put_off(text)
+            self._is_asked = None
+            return []
         self._cursor_line.feed(text)
-        if self._cursor_line.is_fresh and self._lines:
+        if self._cursor_line.is_fresh:
             self._lines[-1].is_closed = True
         if not self._note_echo():
             self._is_asked = None
@@ -153,8 +157,6 @@ class InputKeeper:
 
     def _note_echo(self) -> bool:
         """Count as echoed what the last output repeats; False if it is no echo."""
-        if not self._lines:
-            return False
         # The first line may be one that is never echoed; the last is the one that is being typed. Which of them an echo
         # is for cannot be told, so it counts for both.
         last = self._lines[-1]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from functools import partial
 
 from bastion.live.endings import ATTACHED_ELSEWHERE, CANNOT_RESUME, EndedError, Ending
 from bastion.live.wire import MAX_FRAME_BYTES
@@ -105,20 +106,23 @@ class Outlet:
 
     async def _send(self, viewer: Viewer, frame: bytes) -> None:
         """Send one frame, or give up as soon as the viewer is closed."""
-        sending = asyncio.ensure_future(viewer.send_bytes(frame))
-        # Also where nobody waits for it any more, a browser that is gone is nothing to complain about.
-        sending.add_done_callback(lambda task: task.cancelled() or task.exception())
-        either: list[asyncio.Future[object]] = [sending, viewer.ended]  # type: ignore[list-item] # Future is invariant
+        if viewer.ended.done():
+            return
+        # No task of its own for a frame, and nothing to wait for where the socket takes it: a key feels both.
+        patience = asyncio.timeout(self._slow_reader_limit)
+        give_up = partial(_end_now, patience)
         try:
-            done, _ = await asyncio.wait(either, timeout=self._slow_reader_limit, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            if not sending.done():
-                sending.cancel()
-        if not done:
-            raise SlowReaderError(viewer)
-        if sending.done() and not sending.cancelled() and sending.exception() is not None:
+            async with patience:
+                viewer.ended.add_done_callback(give_up)
+                await viewer.send_bytes(frame)
+        except TimeoutError:
+            if not viewer.ended.done():
+                raise SlowReaderError(viewer) from None
+        except OSError:
             # The browser is gone; its socket's own task says so, too.
             self.detach(viewer)
+        finally:
+            viewer.ended.remove_done_callback(give_up)
 
     def _replace(self, viewer: Viewer | None) -> None:
         if self._viewer is not None:
@@ -128,3 +132,9 @@ class Outlet:
     def _check(self, after: int) -> None:
         if not self._end - len(self._memory) <= after <= self._end:
             raise EndedError(CANNOT_RESUME)
+
+
+def _end_now(patience: asyncio.Timeout, _: asyncio.Future[Ending]) -> None:
+    # It may have ended by itself in this very turn of the loop.
+    with suppress(RuntimeError):
+        patience.reschedule(0)

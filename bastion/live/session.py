@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import assert_never
 from uuid import UUID
@@ -23,7 +24,6 @@ from bastion.live.endings import CloseCode, EndedError, Ending
 from bastion.live.limits import Limits
 from bastion.live.outlet import Outlet, SlowReaderError, Viewer
 from bastion.live.tee import Tee
-from bastion.live.watchdog import Watchdog
 from bastion.targets.target import Target
 from bastion.threads import ask_database
 from hosts.logins import Login
@@ -34,6 +34,9 @@ log = structlog.get_logger(__name__)
 RESIZE_SECONDS = 0.05
 # Frames that wait for the host to take them. With 64 KiB each, what one session can hold in memory.
 MOST_COMMANDS = 64
+# After output of more than this, what comes next is gathered for a moment. Small output never waits.
+SMALL_BYTES = 1024
+GATHER_SECONDS = 0.004
 LAST_WORDS_SECONDS = 5
 STALL_WARNING_SECONDS = 1.0
 STALLED = "the disk did not answer in time"
@@ -48,7 +51,6 @@ class SessionParts:
     tee: Tee
     outlet: Outlet
     limits: Limits
-    watchdog: Watchdog
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,36 +63,39 @@ class Owner:
 
 
 class LiveSession:
-    """Moves bytes between a target and whoever is attached, through the tee, until something ends it."""
+    """Moves bytes between a target and whoever is attached, through the tee, until something ends it.
 
-    def __init__(self, owner: Owner, size: wire.Size, parts: SessionParts) -> None:
+    The watchdog calls `keep_limits` every second. It ends the session when `login`, the sign-in that the session
+    depends on, does not stand any more, and notes in `seen_at` (monotonic clock) when it last did.
+    """
+
+    def __init__(self, owner: Owner, login: Login, size: wire.Size, parts: SessionParts) -> None:
         self.id = owner.session_id
         self.owner = owner
+        self.login = login
+        self.seen_at = time.monotonic()
         self.size = size
         self._target = parts.target
         self._recorder = parts.recorder
         self._tee = parts.tee
         self._outlet = parts.outlet
         self._limits = parts.limits
-        self._watchdog = parts.watchdog
         self._commands: asyncio.Queue[wire.Command] = asyncio.Queue(MOST_COMMANDS)
         self._end_asked: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
         self._noting = asyncio.Lock()
         self._is_over = False
         self._is_slow = False
+        self._telling: asyncio.Task[None] | None = None
         self._was_attached = False
         self._left_at: float | None = time.monotonic()
 
     async def run(self) -> Ending:
-        """THE loop: output, input and limits side by side, until the first of them finds an ending."""
+        """THE loop: output and input side by side, until one of them finds an ending or somebody asks for one."""
         loop = asyncio.get_running_loop()
         self._recorder.on_failure = lambda reason: loop.call_soon_threadsafe(self.end, _cannot_record(reason))
         if refusal := self._recorder.refusal():
             self.end(_cannot_record(refusal))
-        tasks = {
-            asyncio.ensure_future(work)
-            for work in (self._move_output(), self._obey(), self._keep_limits(), self._watchdog.run(), self._end_asked)
-        }
+        tasks = {asyncio.ensure_future(work) for work in (self._move_output(), self._obey(), self._end_asked)}
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             ending = _first_ending(done)
@@ -100,7 +105,7 @@ class LiveSession:
             await asyncio.gather(*tasks, return_exceptions=True)
         return await self._finish(ending)
 
-    # The three workers. Each returns the ending that it found.
+    # The two workers. Each returns the ending that it found.
 
     async def _move_output(self) -> Ending:
         while True:
@@ -111,16 +116,14 @@ class LiveSession:
             shown = await (self._tee.flush_output() if data is None else self._tee.output(data))
             self._limits.note_activity()
             await self._show(shown)
+            if data is not None and len(data) > SMALL_BYTES:
+                # A host that floods is read in few big pieces: each costs about as much as a small one.
+                await asyncio.sleep(GATHER_SECONDS)
 
     async def _obey(self) -> Ending:
         resized_at, waiting = 0.0, None
         while True:
-            due = None if waiting is None else max(0.0, resized_at + RESIZE_SECONDS - time.monotonic())
-            try:
-                async with asyncio.timeout(due):
-                    command = await self._commands.get()
-            except TimeoutError:
-                command = None
+            command = await self._next_command(None if waiting is None else resized_at + RESIZE_SECONDS)
             match command:
                 case wire.Keys(data):
                     self._limits.note_activity()
@@ -135,31 +138,7 @@ class LiveSession:
                 await self._resize(waiting)
                 resized_at, waiting = time.monotonic(), None
 
-    async def _keep_limits(self) -> Ending:
-        while True:
-            await asyncio.sleep(1)
-            self._tee.settle_input()
-            self._recorder.rotate()
-            stalled_for = self._recorder.stalled_for()
-            if warning := self._stall_warning(stalled_for) or self._limits.warning():
-                await self._outlet.tell(wire.notice(warning))
-            if stalled_for > settings.STALL_LIMIT:
-                self._recorder.fail(STALLED)
-                return _cannot_record(STALLED)
-            if ending := self._limits.ending():
-                return ending
-            if self._left_at is not None and time.monotonic() - self._left_at > settings.DETACH_GRACE:
-                return endings.LEFT
-
-    def _stall_warning(self, stalled_for: float) -> str | None:
-        """Return a sentence for the person when the disk begins to hold up the session, and when it lets go."""
-        is_slow = stalled_for > STALL_WARNING_SECONDS
-        if is_slow == self._is_slow:
-            return None
-        self._is_slow = is_slow
-        return "Recording is slow: the terminal waits for the disk." if is_slow else "Recording goes on."
-
-    # What sockets and control do to a session.
+    # What sockets, control and the watchdog do to a session.
 
     async def attach(self, viewer: Viewer, login: Login, after: int) -> None:
         """Let `viewer` see and type from byte `after` on, for as long as `login` stands.
@@ -168,7 +147,7 @@ class LiveSession:
         """
         if self._is_over:
             raise EndedError(endings.CANNOT_RESUME)
-        self._watchdog.follow(login)
+        self.login = login
         greeting = wire.ready(self.id, after, self.size.cols, self.size.rows)
         await self._outlet.attach(viewer, after, greeting)
         is_return, self._was_attached = self._was_attached and self._left_at is not None, True
@@ -205,9 +184,37 @@ class LiveSession:
         if not self._is_over:
             await self._commands.put(command)
 
-    def look_again(self) -> None:
-        """Check now, not at the next turn, whether the session may go on."""
-        self._watchdog.wake()
+    async def _next_command(self, due_at: float | None) -> wire.Command | None:
+        """Wait for a command, until `due_at` on the monotonic clock if that is given; None if none came."""
+        if due_at is None:
+            return await self._commands.get()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(max(0.0, due_at - time.monotonic())):
+                return await self._commands.get()
+        return None
+
+    def keep_limits(self) -> None:
+        """Look at every clock that the session has; does not wait."""
+        self._tee.settle_input()
+        self._recorder.rotate()
+        stalled_for = self._recorder.stalled_for()
+        if warning := self._stall_warning(stalled_for) or self._limits.warning():
+            self._telling = asyncio.ensure_future(self.tell(warning))
+        if stalled_for > settings.STALL_LIMIT:
+            self._recorder.fail(STALLED)
+            self.end(_cannot_record(STALLED))
+        elif ending := self._limits.ending():
+            self.end(ending)
+        elif self._left_at is not None and time.monotonic() - self._left_at > settings.DETACH_GRACE:
+            self.end(endings.LEFT)
+
+    def _stall_warning(self, stalled_for: float) -> str | None:
+        """Return a sentence for the person when the disk begins to hold up the session, and when it lets go."""
+        is_slow = stalled_for > STALL_WARNING_SECONDS
+        if is_slow == self._is_slow:
+            return None
+        self._is_slow = is_slow
+        return "Recording is slow: the terminal waits for the disk." if is_slow else "Recording goes on."
 
     def synced_prefix(self) -> Prefix | None:
         """Return how much of the open segment would survive a power cut."""
