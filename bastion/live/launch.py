@@ -84,7 +84,7 @@ class Launcher:
         """Let sessions begin, on the running event loop; also after a `stop`."""
         self._is_stopping = False
         self._watchdog = Watchdog(self.registry)
-        self._publisher = StreamPublisher(Redis.from_url(settings.REDIS_URL, socket_timeout=5))
+        self._publisher = StreamPublisher(Redis.from_url(settings.REDIS_URL, socket_timeout=5, protocol=2))
         self._publisher.start()
         duties = (
             self._watchdog.keep_limits(),

@@ -7,10 +7,10 @@ import time
 from collections.abc import Sequence
 from typing import Protocol
 
-from audit.events import Event, Exit, Marker, Output, Resize
+from audit.events import Event, Exit, Marker, Resize
 from audit.recording.recorder import Recorder, Written
 from audit.recording.segment import RecordingFailedError
-from bastion.live.decoding import InputEncoder, OutputDecoder
+from bastion.live.decoding import Decoded, InputEncoder, OutputDecoder
 from bastion.live.masking import InputKeeper
 from bastion.metrics import BYTES_RECORDED, RECORDER_LAG
 from bastion.targets.target import ExitInfo
@@ -94,15 +94,13 @@ class Tee:
         self._last_t = max(self._last_t, round(time.monotonic() - self._began_at, 6))
         return self._last_t
 
-    async def _record_output(self, outputs: Sequence[Output]) -> bytes:
-        if not outputs:
+    async def _record_output(self, decoded: Decoded | None) -> bytes:
+        if decoded is None:
             return b""
-        events: list[Event] = []
-        for output in outputs:
-            # The echo comes after the key that it answers.
-            events += [*self._keeper.shown(output.text, output.t), output]
-        await self._record(events)
-        return "".join(output.text for output in outputs).encode()
+        output = decoded.output
+        # The echo comes after the key that it answers.
+        await self._record([*self._keeper.shown(output.text, output.t), output])
+        return decoded.shown
 
     async def _record(self, events: Sequence[Event]) -> None:
         waiter: asyncio.Future[None] = self._loop.create_future()
