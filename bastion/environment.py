@@ -63,8 +63,19 @@ SETTINGS: tuple[Setting, ...] = (
         "BASTION_SLOW_READER_LIMIT", "Seconds that a browser may leave output unread before its socket is closed.", "60"
     ),
     Setting("BASTION_CONNECT_TIMEOUT", "Seconds for each step of reaching a host.", "10"),
+    Setting(
+        "BASTION_SSH_TRANSPORT",
+        "`loop`: the event loop drives SSH connections; `thread`: each has a thread of its own, as paramiko has it.",
+        "loop",
+    ),
     Setting("BASTION_SEGMENT_BYTES", "Size at which a segment of a recording closes.", "4194304"),
     Setting("BASTION_SEGMENT_SECONDS", "Age at which a segment of a recording closes.", "30"),
+    Setting(
+        "BASTION_INDEX_OUTPUT_CHARACTERS",
+        "Of what one command prints in a segment, characters at the beginning and at the end that the search index holds;"
+        " 0: all.",
+        "1048576",
+    ),
     Setting("BASTION_STREAM_BYTES", "Bytes of a live session that the Redis stream holds at most.", "16777216"),
     Setting(
         "BASTION_RECORDING_SYNC",

@@ -314,8 +314,10 @@ SESSIONS_PER_USER = _environment.number("BASTION_SESSIONS_PER_USER", 1)
 DETACH_GRACE = _environment.number("BASTION_DETACH_GRACE")
 SLOW_READER_LIMIT = _environment.number("BASTION_SLOW_READER_LIMIT", 1)
 CONNECT_TIMEOUT = _environment.number("BASTION_CONNECT_TIMEOUT", 1)
+SSH_TRANSPORT = _environment.choice("BASTION_SSH_TRANSPORT", ("loop", "thread"))
 SEGMENT_BYTES = _environment.number("BASTION_SEGMENT_BYTES", 1024)
 SEGMENT_SECONDS = _environment.number("BASTION_SEGMENT_SECONDS", 1)
+INDEX_OUTPUT_CHARACTERS = _environment.number("BASTION_INDEX_OUTPUT_CHARACTERS", 0)
 STREAM_BYTES = _environment.number("BASTION_STREAM_BYTES", 65536)
 # Permission of running sessions is looked up this often; the promise is 5 s from cause to end.
 RECHECK_SECONDS = 3

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 from django.contrib.auth.models import User
+from pytest_django import Settings
 
 from hosts.credentials import store_secret
 from hosts.models import Credential, Host, HostKey
@@ -30,6 +31,11 @@ def account() -> Iterator[str]:
         yield name
     finally:
         subprocess.run(["userdel", "--remove", "--force", name], check=False, capture_output=True)
+
+
+@pytest.fixture(params=["loop", "thread"], autouse=True)
+def transport(request: pytest.FixtureRequest, settings: Settings) -> None:
+    settings.SSH_TRANSPORT = request.param
 
 
 WAYS = {

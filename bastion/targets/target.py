@@ -5,6 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+READ_BYTES = 256 * 1024
+# What a host may send before it is read: bounds the memory of a session whose browser is slow.
+WINDOW_BYTES = 2 * 2**20
+
 
 @dataclass(frozen=True, slots=True)
 class ExitInfo:
@@ -18,7 +22,7 @@ class Target(Protocol):
     """A program with a terminal, somewhere else."""
 
     async def read(self, timeout: float | None = None) -> bytes | None:  # noqa: ASYNC109 a pause, not a deadline
-        """Return the next 1 to 65,536 bytes of output, b"" at its end, or None if `timeout` seconds pass without any.
+        """Return the next 1 to READ_BYTES bytes of output, b"" at its end, None after `timeout` seconds without any.
 
         What is not read stays with the host: reading slowly slows the host.
         """
