@@ -31,6 +31,8 @@ RETRY_SECONDS = 1.0
 # How long Redis may take for what is sent together.
 REDIS_SECONDS = 5.0
 LAST_FLUSH_SECONDS = 2.0
+# What is left of settings.STREAM_BYTES when entries must go.
+TRIM_TO = 15 / 16
 # How long a stream outlives its session, for those who are still watching it.
 EXPIRE_SECONDS = 600
 # How long it outlives the last thing that was published to it.
@@ -62,8 +64,10 @@ class _Kept:
     def add(self, entry: _Entry) -> None:
         self.entries.append((entry.place.first, entry.place.segment, entry.size + ENTRY_OVERHEAD))
         self.size += entry.size + ENTRY_OVERHEAD
-        while self.size > settings.STREAM_BYTES:
-            self._drop()
+        if self.size > settings.STREAM_BYTES:
+            # Some more than must go, so that a flood does not have Redis trim at every turn.
+            while self.size > settings.STREAM_BYTES * TRIM_TO:
+                self._drop()
 
     def forget(self, segment: int) -> None:
         """Drop the entries of segments up to this one."""
