@@ -21,14 +21,14 @@ from audit.recording.recovery import recover_all
 from bastion.live.consumers import TerminalApplication
 from bastion.live.launch import Launcher
 from bastion.live.shutdown import Shutdown
-from bastion.live.watch import watch
+from bastion.live.watch import WatchApplication
 
 launcher = Launcher()
 
 # Every socket of the product; tests/test_every_route.py walks them all.
 socket_routes = [
     path("ws/hosts/<uuid:host_id>/terminal/", cast("Any", TerminalApplication(launcher))),
-    path("ws/sessions/<uuid:session_id>/watch/", cast("Any", watch)),
+    path("ws/sessions/<uuid:session_id>/watch/", cast("Any", WatchApplication())),
 ]
 
 

@@ -9,6 +9,7 @@ alone. Publishing is best effort: what does not fit the queue while Redis is awa
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 from uuid import UUID
 
@@ -16,6 +17,8 @@ import structlog
 from redis import Redis as SyncRedis
 from redis.asyncio import Redis
 
+from audit.asciicast import decode_events
+from audit.events import Event
 from audit.recording.encryption import DecryptionError, decrypt, encrypt
 
 log = structlog.get_logger(__name__)
@@ -24,7 +27,7 @@ log = structlog.get_logger(__name__)
 READ_ENTRIES = 64
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class StreamEntry:
     """Events `first` to `first + count - 1`, all of one segment. `lines` is None in the last, which marks the end."""
 
@@ -33,6 +36,11 @@ class StreamEntry:
     first: int
     count: int
     lines: bytes | None
+
+    @cached_property
+    def events(self) -> tuple[Event, ...]:
+        """What the lines stand for, decoded once however many watch."""
+        return tuple(decode_events((self.lines or b"").splitlines(keepends=True)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,16 +74,17 @@ def encode_entry(key: bytes, place: Place, lines: bytes) -> dict[str, int | byte
 
 
 class StreamReader:
-    """Reads one session's stream from its oldest entry on. Raises RedisError, OSError.
+    """Reads one session's stream, from its oldest entry on unless told otherwise. Raises RedisError, OSError.
 
     Entries that the key does not open are left out, as if they had never come.
     """
 
-    def __init__(self, redis: Redis, session_id: UUID, key: bytes) -> None:
+    def __init__(self, redis: Redis, session_id: UUID, key: bytes, after: bytes = b"0-0") -> None:
+        """Read what follows the entry with the id `after`."""
         self._redis = redis
         self._session_id = session_id
         self._key = key
-        self._after = b"0-0"
+        self._after = after
 
     async def read(self, wait_seconds: float) -> list[StreamEntry]:
         """Return the next entries; an empty list if none comes in time."""
@@ -88,6 +97,12 @@ class StreamReader:
         if found:
             self._after = found[-1][0]
         return _decoded(self._key, self._session_id, found)
+
+
+async def last_entry_id(redis: Redis, session_id: UUID) -> bytes:
+    """Return the id of the newest entry, 0-0 if there is none. Raises RedisError, OSError."""
+    found: Any = await redis.xrevrange(stream_key(session_id), count=1)
+    return found[0][0] if found else b"0-0"
 
 
 def read_stream(redis: SyncRedis, session_id: UUID, key: bytes) -> list[StreamEntry]:

@@ -8,7 +8,8 @@ segment as soon as that has what was missing.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack
 from typing import Any
 from uuid import UUID
 
@@ -21,7 +22,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from audit.alis import END, MAGIC, AlisEncoder
-from audit.asciicast import CastError, decode_events
+from audit.asciicast import CastError
 from audit.events import Event, Output, Resize
 from audit.indexing.screen import ScreenError
 from audit.models import Session
@@ -29,6 +30,7 @@ from audit.recording.key import KeyUnavailableError
 from audit.recording.storage import StorageError
 from audit.recording.stream import READ_ENTRIES, StreamEntry, StreamReader
 from audit.replay import Joined, NotIndexedError, join
+from bastion.live.stream_feed import CutOffError, StreamFeeds, Subscription
 from bastion.threads import ask_database, wait_for_disk
 
 log = structlog.get_logger(__name__)
@@ -58,9 +60,10 @@ class _BehindError(Exception):
 class LiveView:
     """Sends one session to one watcher."""
 
-    def __init__(self, session_id: UUID, key: bytes, send: Send) -> None:
+    def __init__(self, session_id: UUID, key: bytes, feeds: StreamFeeds, send: Send) -> None:
         self._session_id = session_id
         self._key = key
+        self._feeds = feeds
         self._send = send
         self._encoder = AlisEncoder()
         # Number of the next event that the watcher gets.
@@ -81,6 +84,8 @@ class LiveView:
                 except (RedisError, OSError, TimeoutError):
                     await self._pause(AWAY)
                     await self._until_redis_answers(redis)
+                except CutOffError:
+                    log.info("watcher_cut_off", session=str(self._session_id))
                 except _BehindError as behind:
                     if await self._stored() < behind.needed:
                         await self._pause(BEHIND)
@@ -95,15 +100,22 @@ class LiveView:
         await self._send_bytes(END)
 
     async def _follow(self, redis: Redis, joined: Joined) -> None:
-        """Send from `joined` on until the end. Raises _BehindError, RedisError, OSError, TimeoutError."""
-        reader = StreamReader(redis, self._session_id, self._key)
-        try:
-            async with asyncio.timeout(FIRST_READ_SECONDS):
-                entries = await _backlog(reader)
-        except (RedisError, OSError, TimeoutError):
-            if joined.events >= self._expected:
-                await self._show(joined, joined.t)
-            raise
+        """Send from `joined` on until the end. Raises _BehindError, CutOffError, RedisError, OSError, TimeoutError."""
+        async with AsyncExitStack() as stack:
+            try:
+                async with asyncio.timeout(FIRST_READ_SECONDS):
+                    # Before the backlog is read: what comes in between is in both, and taken once.
+                    feed = await stack.enter_async_context(self._feeds.subscribe(self._session_id, self._key))
+                    entries = await _backlog(StreamReader(redis, self._session_id, self._key))
+            except (RedisError, OSError, TimeoutError):
+                if joined.events >= self._expected:
+                    await self._show(joined, joined.t)
+                raise
+            await self._begin(joined, entries)
+            await self._go_on(redis, feed, entries)
+        await self._send_bytes(END)
+
+    async def _begin(self, joined: Joined, entries: Sequence[StreamEntry]) -> None:
         reached, events, hole = _continue(joined.events, entries)
         if reached < self._expected:
             # Nobody is to see the past again: what was seen already came from a copy that is gone.
@@ -113,14 +125,15 @@ class LiveView:
         self._expected = reached
         if hole is not None:
             raise _BehindError(hole)
+
+    async def _go_on(self, redis: Redis, feed: Subscription, entries: Sequence[StreamEntry]) -> None:
         while not _is_over(entries):
-            entries = await reader.read(SILENT_SECONDS)
+            entries = await feed.read(SILENT_SECONDS)
             await self._pass_on(entries)
             if not entries:
                 await redis.set(_PROBE, b"", ex=60)
                 if (stored := await self._stored()) > self._expected:
                     raise _BehindError(stored)
-        await self._send_bytes(END)
 
     async def _pass_on(self, entries: Sequence[StreamEntry]) -> None:
         self._expected, events, hole = _continue(self._expected, entries)
@@ -208,15 +221,9 @@ def _continue(expected: int, entries: Sequence[StreamEntry]) -> tuple[int, list[
             continue
         if entry.first > expected:
             return expected, events, entry.first
-        events += _events(entry.lines, expected - entry.first)
+        events += entry.events[expected - entry.first :]
         expected = entry.first + entry.count
     return expected, events, None
-
-
-def _events(lines: bytes, skipped: int) -> Iterator[Event]:
-    for number, event in enumerate(decode_events(lines.splitlines(keepends=True))):
-        if number >= skipped:
-            yield event
 
 
 def _apply(joined: Joined, events: Sequence[Event]) -> float:

@@ -25,6 +25,7 @@ from audit.replay import Joined, join
 from audit.viewing import note_view
 from bastion.live.handshake import is_allowed
 from bastion.live.live_view import LiveView, Send
+from bastion.live.stream_feed import StreamFeeds
 from bastion.threads import ask_database
 from hosts.logins import Login, NotSignedIn, login_of_scope, notice_accepted
 
@@ -47,29 +48,34 @@ class WatchRefusedError(Exception):
         self.code = code
 
 
-async def watch(scope: dict[str, Any], receive: Receive, send: Send) -> None:
+class WatchApplication:
     """ASGI application of `/ws/sessions/<id>/watch/`."""
-    await receive()
-    if not is_allowed(scope):
-        await send({"type": "websocket.close", "code": 4403})
-        return
-    subprotocol = SUBPROTOCOL if SUBPROTOCOL in scope["subprotocols"] else None
-    await send({"type": "websocket.accept", "subprotocol": subprotocol})
-    watching = asyncio.ensure_future(_serve(scope, send))
-    try:
-        while (await receive())["type"] != "websocket.disconnect":
-            pass
-    finally:
-        watching.cancel()
-        await asyncio.gather(watching, return_exceptions=True)
+
+    def __init__(self) -> None:
+        self._feeds = StreamFeeds()
+
+    async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        await receive()
+        if not is_allowed(scope):
+            await send({"type": "websocket.close", "code": 4403})
+            return
+        subprotocol = SUBPROTOCOL if SUBPROTOCOL in scope["subprotocols"] else None
+        await send({"type": "websocket.accept", "subprotocol": subprotocol})
+        watching = asyncio.ensure_future(_serve(scope, self._feeds, send))
+        try:
+            while (await receive())["type"] != "websocket.disconnect":
+                pass
+        finally:
+            watching.cancel()
+            await asyncio.gather(watching, return_exceptions=True)
 
 
-async def _serve(scope: dict[str, Any], send: Send) -> None:
+async def _serve(scope: dict[str, Any], feeds: StreamFeeds, send: Send) -> None:
     try:
         login, joined, key = await ask_database(_admit, scope)
         session_id: UUID = scope["url_route"]["kwargs"]["session_id"]
         ending = asyncio.ensure_future(_until_access_ends(login, session_id))
-        view = LiveView(session_id, key, send)
+        view = LiveView(session_id, key, feeds, send)
         sending = asyncio.ensure_future(view.run(joined))
         try:
             done, _ = await asyncio.wait({ending, sending}, return_when=asyncio.FIRST_COMPLETED)
