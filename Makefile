@@ -22,12 +22,14 @@ DIST_STAMP := frontend/dist/manifest.json
 FRONTEND_SOURCES := $(shell find frontend -type f \
 	-not -path 'frontend/node_modules/*' -not -path 'frontend/dist/*' -not -name '*.tsbuildinfo' 2>/dev/null)
 
-.PHONY: help run test soak check format types frontend requirements clean
+.PHONY: help run test soak bench bench-quick check format types frontend requirements clean
 
 help:
 	@echo "make run           start Bastion at http://127.0.0.1:8000 (settings: docs/operations.md)"
 	@echo "make test          run all tests; says what it skipped and why"
 	@echo "make soak          kill processes and connections for SOAK_SECONDS or SOAK_KILLS, then check; SEED repeats a run"
+	@echo "make bench         measure beside ssh and webssh, three quarters of an hour at most; BENCH=\"--only echo load\" for a part"
+	@echo "make bench-quick   the same in five minutes, with less certainty"
 	@echo "make check         formatting, lint, types, layers, and whether the API's types are up to date"
 	@echo "make format        format Python and TypeScript"
 	@echo "make types         write the API's types for the frontend"
@@ -43,6 +45,13 @@ test: $(DEV_STAMP) $(DIST_STAMP)
 
 soak: $(DEV_STAMP) $(DIST_STAMP)
 	@PATH="$(CURDIR)/$(BIN):$$PATH" exec $(BIN)/python -m tests.faults.soak
+
+# docs/performance.md explains the figures.
+bench: $(DEV_STAMP) $(DIST_STAMP)
+	@PATH="$(CURDIR)/$(BIN):$$PATH" exec $(BIN)/python -m bench $(BENCH)
+
+bench-quick: $(DEV_STAMP) $(DIST_STAMP)
+	@PATH="$(CURDIR)/$(BIN):$$PATH" exec $(BIN)/python -m bench --quick $(BENCH)
 
 # Commands that only look must not make data/.
 check types: export BASTION_DATA_DIR := $(CURDIR)/$(VENV)/check

@@ -20,10 +20,13 @@ _BLOCK_LINES = 20_000
 def write_text(path: Path, size: int) -> None:
     """Write about `size` bytes of lines."""
     choose = random.Random(7)  # noqa: S311 - nothing secret
-    block = "".join(_line(choose) for _ in range(_BLOCK_LINES)).encode()
+    lines = [_line(choose).encode() for _ in range(_BLOCK_LINES)]
+    block_size = sum(map(len, lines))
     with path.open("wb") as file:
-        for _ in range(max(1, size // len(block))):
-            file.write(block)
+        for _ in range(max(1, size // block_size)):
+            file.write(b"".join(lines))
+            # A block that came again as it was would be compressed to nothing.
+            choose.shuffle(lines)
 
 
 def _line(choose: random.Random) -> str:
