@@ -81,6 +81,8 @@ class Session(models.Model):
             models.Index(fields=["user", "-started_at"], name="session_by_user"),
             models.Index(fields=["host", "-started_at"], name="session_by_host"),
             models.Index(fields=["state", "-started_at"], name="session_by_state"),
+            models.Index(fields=["user_name", "-started_at"], name="session_by_user_name"),
+            models.Index(fields=["host_name", "-started_at"], name="session_by_host_name"),
             models.Index(
                 fields=["deleted_at"],
                 condition=models.Q(deleted_at__isnull=False, destroyed_at__isnull=True),

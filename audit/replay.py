@@ -13,6 +13,7 @@ from typing import Any
 from uuid import UUID
 
 import orjson
+from django.db.models import Sum
 
 from audit.events import Event, Output, Resize
 from audit.indexing.screen import Screen, ScreenError
@@ -48,7 +49,9 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class _Timeline:
-    segments: Sequence[Segment]
+    """Of the closed segments, as many as there are `parts`, or none and one part that is empty."""
+
+    recorded: Sequence[Recorded]
     shown: TimeMap
     parts: Sequence[Part]
 
@@ -71,7 +74,7 @@ def replay_index(session: Session, idle: Idle) -> dict[str, Any]:
             for n, part in enumerate(timeline.parts)
         ],
         "map": [[seconds(true), seconds(shown)] for true, shown in timeline.shown.nodes],
-        "true_duration": timeline.segments[-1].end if timeline.segments else 0.0,
+        "true_duration": timeline.recorded[-1].end if timeline.recorded else 0.0,
         "idle": idle,
         "complete": session.state not in Session.RUNNING and session.state != Session.State.ENDED,
     }
@@ -85,13 +88,14 @@ def replay_segment(session: Session, n: int, idle: Idle, *, with_input: bool = F
     Raises Segment.DoesNotExist, NotIndexedError, StorageError, KeyUnavailableError, CastError.
     """
     timeline = _timeline(session, idle, up_to=n)
-    if n == 0 and not timeline.segments:
+    if n == 0 and not timeline.recorded:
         return _segment_json(Snapshot(session.cols, session.rows, ""), [[0.0, "x", ""]])
-    if n != len(timeline.segments) - 1:
+    if n != len(timeline.recorded) - 1:
         raise Segment.DoesNotExist
+    segment = Segment.objects.defer("snapshot").get(session=session, n=n)
     codes = _SHOWN_EVENTS | {"i"} if with_input else _SHOWN_EVENTS
-    events = list(_events(timeline.segments[n], timeline.parts[n], timeline.shown, codes))
-    return _segment_json(_snapshot_before(timeline.segments), events)
+    events = list(_events(segment, timeline.parts[n], timeline.shown, codes))
+    return _segment_json(snapshot_before(segment), events)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,14 +112,14 @@ def join(session: Session) -> Joined:
 
     Raises NotIndexedError, StorageError, KeyUnavailableError, CastError, ScreenError.
     """
-    segments = list(Segment.objects.filter(session=session).order_by("n"))
-    if not segments:
+    last = Segment.objects.filter(session=session).order_by("n").last()
+    if last is None:
         return Joined(Screen(session.cols, session.rows), 0.0, 0)
-    last = segments[-1]
-    after = _stored_snapshot(last) or _run(_snapshot_before(segments), iter([last]))
+    after = _stored_snapshot(last) or _run(snapshot_before(last), iter([last]))
     screen = Screen(after.cols, after.rows)
     screen.feed(after.init)
-    return Joined(screen, last.end, sum(segment.events for segment in segments))
+    events = Segment.objects.filter(session=session, n__lte=last.n).aggregate(events=Sum("events"))["events"]
+    return Joined(screen, last.end, events)
 
 
 def _segment_json(snapshot: Snapshot, events: list[list[object]]) -> bytes:
@@ -129,17 +133,18 @@ def _segment_json(snapshot: Snapshot, events: list[list[object]]) -> bytes:
 
 def _timeline(session: Session, idle: Idle, up_to: int | None = None) -> _Timeline:
     """Cut the recording. The map and the parts up to `up_to` do not depend on what comes after it."""
-    rows = Segment.objects.filter(session=session).order_by("n").defer("snapshot")
-    segments = list(rows if up_to is None else rows.filter(n__lte=up_to))
-    recorded = [Recorded(segment.start, segment.end, segment.silences) for segment in segments]
+    # A long recording has thousands: their times alone, and no objects.
+    rows = Segment.objects.filter(session=session).order_by("n").values_list("start", "end", "silences")
+    recorded = [Recorded(*row) for row in (rows if up_to is None else rows.filter(n__lte=up_to))]
     shown = time_map(recorded, idle)
-    return _Timeline(segments, shown, parts_of(recorded, shown))
+    return _Timeline(recorded, shown, parts_of(recorded, shown))
 
 
 def _markers(session: Session, timeline: _Timeline, duration: int) -> list[list[object]]:
     """Return [shown second, label] of commands and of what the recorder marked, in order."""
     commands = Command.objects.filter(session=session).order_by("ordinal").values_list("t", "command")[:MOST_MARKERS]
-    marked = [(t, label) for segment in timeline.segments for t, label in segment.markers]
+    of_segments = Segment.objects.filter(session=session).exclude(markers=[]).order_by("n")[:MOST_MARKERS]
+    marked = [(t, label) for markers in of_segments.values_list("markers", flat=True) for t, label in markers]
     found = sorted([*commands, *marked[:MOST_MARKERS]])
     return [
         [seconds(min(max(timeline.shown.shown(microseconds(t)), 0), duration)), label[:LONGEST_LABEL]]
@@ -160,7 +165,10 @@ def _events(segment: Segment, part: Part, shown: TimeMap, codes: frozenset[str])
             yield _nothing(part.start)
         is_first = False
         reached = at
-        yield from ([seconds(at), code, piece] for piece in (_pieces(data) if code == "o" else [data]))
+        if code == "o" and len(data) > MOST_FED_AT_ONCE:
+            yield from ([seconds(at), code, piece] for piece in _pieces(data))
+        else:
+            yield [seconds(at), code, data]
     if is_first:
         yield _nothing(part.start)
     if reached != part.end or is_first:
@@ -197,25 +205,25 @@ class _SnapshotCache:
 _rebuilt = _SnapshotCache()
 
 
-def _snapshot_before(segments: Sequence[Segment]) -> Snapshot:
-    """Return the screen on which the last of `segments` goes on: as indexed, else rebuilt from the one known last."""
-    *earlier, current = segments
-    if not earlier:
-        return Snapshot(current.cols, current.rows, "")
+def snapshot_before(segment: Segment) -> Snapshot:
+    """Return the screen on which a segment goes on: as indexed, else rebuilt from the one known last."""
+    known: Snapshot | None = None
     missing: list[Segment] = []
-    for segment in reversed(earlier):
-        known = _rebuilt.get(segment) or _stored_snapshot(segment)
+    rebuilt = 0
+    for before in Segment.objects.filter(session=segment.session_id, n__lt=segment.n).order_by("-n").iterator(20):
+        known = _rebuilt.get(before) or _stored_snapshot(before)
         if known is not None:
             break
-        missing.append(segment)
-    else:
-        known = Snapshot(segments[0].cols, segments[0].rows, "")
+        missing.append(before)
+        rebuilt += before.plain_bytes
+        if rebuilt > MOST_REBUILT_BYTES:
+            raise NotIndexedError
+    first = missing[-1] if missing else segment
+    known = known or Snapshot(first.cols, first.rows, "")
     if not missing:
         return known
-    if sum(segment.plain_bytes for segment in missing) > MOST_REBUILT_BYTES:
-        raise NotIndexedError
     snapshot = _run(known, reversed(missing))
-    _rebuilt.put(earlier[-1], snapshot)
+    _rebuilt.put(missing[0], snapshot)
     return snapshot
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from datetime import datetime
 from uuid import UUID
 
 from django.conf import settings
 from django.contrib.auth.models import User
-from django.db import transaction
+from django.db import connection, transaction
+from django.db.models import BooleanField, Case, DateTimeField, F, Func, Q, QuerySet, Value, When
+from django.db.models.functions import Cast
 from django.utils import timezone
 
 from audit import ledger
@@ -16,6 +19,10 @@ from audit.models import AuditEvent, RecordingKey, Session
 from hosts.access import Action, access_host
 from hosts.logins import Login, check_login
 from hosts.models import Host
+
+_ID_START = re.compile(r"[0-9a-fA-F][0-9a-fA-F-]{3,35}")
+_FIRST_ID, _LAST_ID = str(UUID(int=0)), str(UUID(int=2**128 - 1))
+_HYPHENS = [at for at, char in enumerate(_FIRST_ID) if char == "-"]
 
 
 class TooManySessionsError(Exception):
@@ -134,6 +141,34 @@ def request_end(session_id: UUID, login: Login, reason: str) -> bool:
                 detail={"reason": reason},
             )
     return is_running
+
+
+def open_at(sessions: QuerySet[Session], moment: datetime) -> QuerySet[Session]:
+    """Return those of `sessions` that were open at a moment."""
+    if connection.vendor == "postgresql":
+        # Implied by the rest, but this is the part for which there is an index (migration 0005).
+        until = Case(When(ended_at__lt=F("started_at"), then=F("started_at")), default=F("ended_at"))
+        times = Func(F("started_at"), until, Value("[]"), function="tstzrange")
+        at = Cast(Value(moment), DateTimeField())
+        is_open = Func(times, at, template="%(expressions)s", arg_joiner=" @> ", output_field=BooleanField())
+        sessions = sessions.filter(is_open)
+    still_open = Q(ended_at__isnull=True, state__in=Session.RUNNING)
+    return sessions.filter(Q(ended_at__gte=moment) | still_open, started_at__lte=moment)
+
+
+def ids_beginning_with(text: str) -> tuple[UUID, UUID] | None:
+    """Return the first and the last id that begin like this; None for what is no beginning, or less than four digits.
+
+    A range, unlike a pattern, is found by the index of the ids.
+    """
+    if not _ID_START.fullmatch(text):
+        return None
+    first, last = text + _FIRST_ID[len(text) :], text + _LAST_ID[len(text) :]
+    return (UUID(first), UUID(last)) if _is_spelt(first) else None
+
+
+def _is_spelt(text: str) -> bool:
+    return [at for at, char in enumerate(text) if char == "-"] == _HYPHENS
 
 
 def why_access_ended(login: Login, host_id: UUID) -> str | None:

@@ -26,6 +26,9 @@ RETENTION_SECONDS = 300.0
 def index_session(session_id: str) -> None:
     try:
         indexer.index_session(UUID(session_id))
+        if indexer.is_unindexed(UUID(session_id)):
+            # Others had to wait for this one: the rest is for its next turn.
+            request_indexing(UUID(session_id))
     except (StorageError, KeyUnavailableError, DatabaseError) as error:
         # Beat asks again: a store that is away now is no reason to lose a worker, nor is one that must not read.
         log.warning("session_not_indexed", session=session_id, error=str(error))

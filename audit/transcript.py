@@ -30,9 +30,8 @@ def transcript(header: Header, events: Iterable[Event]) -> Iterator[str]:
             cols, rows = event.cols, event.rows
         t = event.t
         try:
-            collector.observer.feed(event)
-            collector.note_cursor(t)
-            collector.observer.take()
+            collector.feed(event)
+            collector.observer.forget_found()
         except ScreenError:
             yield from _texts(collector)
             collector = _collector(cols, rows)

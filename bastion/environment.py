@@ -72,9 +72,9 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("BASTION_SEGMENT_SECONDS", "Age at which a segment of a recording closes.", "30"),
     Setting(
         "BASTION_INDEX_OUTPUT_CHARACTERS",
-        "Of what one command prints in a segment, characters at the beginning and at the end that the search index holds;"
-        " 0: all.",
-        "1048576",
+        "Of what one command prints in a segment, characters at the beginning and at the end that the search index"
+        " holds; 0: all.",
+        "524288",
     ),
     Setting("BASTION_STREAM_BYTES", "Bytes of a live session that the Redis stream holds at most.", "16777216"),
     Setting(

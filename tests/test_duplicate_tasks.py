@@ -206,8 +206,11 @@ def test_jobs_that_nobody_could_be_asked_for_are_found_when_redis_is_back(
     died = leave(bob, host, *work())
     with monkeypatch.context() as patch:
         patch.setattr(app.conf, "broker_url", "redis+socket:///nowhere/at-all.sock")
+        # Connections are pooled by the address that was configured when the pool was made.
+        app._after_fork()  # type: ignore[attr-defined] # its types lack it
         recover_all()
         request_indexing(UUID(died.name))
+    app._after_fork()  # type: ignore[attr-defined]
 
     assert find_unindexed() == [UUID(died.name)]
     tasks.index_session(died.name)

@@ -99,6 +99,7 @@ OF_A_SESSION = {
     "api/v1/sessions/<uuid:session_id>/segments/<int:n>.json",
     "api/v1/sessions/<uuid:session_id>/commands/",
     "api/v1/sessions/<uuid:session_id>/search/",
+    "api/v1/sessions/<uuid:session_id>/search/recording/",
     "api/v1/sessions/<uuid:session_id>/verify",
     "api/v1/sessions/<uuid:session_id>/terminate",
 }

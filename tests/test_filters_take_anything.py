@@ -53,6 +53,7 @@ NAMES = {
     "search/": ["q", "user", "host", "kind", "after", "before"],
     "sessions/{id}/commands/": ["session", "q"],
     "sessions/{id}/search/": ["q", "kind"],
+    "sessions/{id}/search/recording/": ["q"],
     "sessions/{id}/recording.cast": ["version", "download"],
     "sessions/{id}/replay.json": ["idle"],
     "sessions/{id}/segments/0.json": ["idle"],

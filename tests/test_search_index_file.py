@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import subprocess
 import sys
@@ -11,29 +12,28 @@ from typing import cast
 from uuid import UUID, uuid4
 
 import pytest
+from django.contrib.auth.models import User
 
 from audit.models import Session
-from audit.search import Filters, Passage, Scope, SearchIndexError, SqliteSearch
-from tests.recordings import STARTED_AT
+from audit.search import Filters, Passage, Scope, SearchIndexError, SignatureSearch, SqliteStore
+from tests.recordings import STARTED_AT, make_host, make_session
 
-HOST = UUID(int=7)
 WRITER = """
-import os, sys, django
+import sys, django
 django.setup()
 from pathlib import Path
-from audit.search import SqliteSearch
-from tests.test_search_index_file import make_passage, stored_session
-index = SqliteSearch(Path(sys.argv[1]))
-session = stored_session()
+from audit.search import SignatureSearch, SqliteStore
+from tests.test_search_index_file import known_session, make_passage
+index = SignatureSearch(SqliteStore(Path(sys.argv[1])))
 for n in range(30):
-    index.replace(session, n, "output", [make_passage(n)])
+    index.replace(known_session(sys.argv[2], sys.argv[3]), n, "output", [make_passage(n)])
 """
 
 
-def stored_session() -> Session:
+def known_session(session_id: str, host_id: str) -> Session:
     """What the index needs to know of a session."""
     facts = SimpleNamespace(
-        pk=uuid4(), user_id=1, user_name="bob", host_id=HOST, host_name="web-01", started_at=STARTED_AT
+        pk=UUID(session_id), user_id=1, user_name="bob", host_id=UUID(host_id), host_name="w", started_at=STARTED_AT
     )
     return cast("Session", facts)
 
@@ -42,61 +42,77 @@ def make_passage(n: int) -> Passage:
     return Passage([(float(n), f"needle {n}"), (n + 0.5, "hay " * 200)])
 
 
-def count(path: Path, query: str = "needle") -> int:
-    scope = Scope(1, frozenset({HOST}), frozenset())
+def search(path: Path) -> SignatureSearch:
+    return SignatureSearch(SqliteStore(path))
+
+
+def count(path: Path, host_id: UUID, query: str = "needle") -> int:
+    scope = Scope(0, frozenset(), frozenset({host_id}))
     cursor: str | None = None
     found = 0
     while True:
-        page = SqliteSearch(path).find(scope, query, cursor=cursor, limit=100, filters=Filters())
+        page = search(path).find(scope, query, cursor=cursor, limit=100, filters=Filters())
         found += len(page.hits)
         cursor = page.next
         if cursor is None:
             return found
 
 
-def test_processes_that_begin_at_once_make_one_index(tmp_path: Path) -> None:
-    path = tmp_path / "search.sqlite3"
-    environment = {"DJANGO_SETTINGS_MODULE": "bastion.settings", "BASTION_DATA_DIR": str(tmp_path), "PATH": "/usr/bin"}
-    root = Path(__file__).parent.parent
-    writers = [subprocess.Popen([sys.executable, "-c", WRITER, str(path)], cwd=root, env=environment) for _ in range(4)]
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "search.sqlite3"
+
+
+@pytest.fixture
+def session(bob: User) -> Session:
+    return make_session(bob, make_host())
+
+
+def test_processes_that_begin_at_once_make_one_index(path: Path, bob: User) -> None:
+    host = make_host()
+    environment = {"DJANGO_SETTINGS_MODULE": "bastion.settings", "BASTION_DATA_DIR": str(path.parent)}
+    command = [sys.executable, "-c", WRITER, str(path)]
+    writers = [
+        subprocess.Popen(
+            [*command, str(make_session(bob, host).pk), str(host.pk)],
+            cwd=Path(__file__).parent.parent,
+            env={"PATH": os.environ["PATH"], **environment},
+        )
+        for _ in range(4)
+    ]
     assert [writer.wait(120) for writer in writers] == [0, 0, 0, 0]
-    assert count(path) == 120
-    assert count(path, "ne") == 120
+    assert count(path, host.pk) == 120
+    assert count(path, host.pk, "ne") == 120
     check = sqlite3.connect(path)
-    assert check.execute("INSERT INTO candidate (candidate) VALUES ('integrity-check')") is not None
     assert check.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     assert check.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    assert check.execute("PRAGMA page_size").fetchone() == (16384,)
     check.close()
 
 
-def test_a_file_of_another_version_is_refused_with_what_to_do(tmp_path: Path) -> None:
-    path = tmp_path / "search.sqlite3"
+@pytest.mark.django_db
+def test_a_file_of_another_version_is_refused_with_what_to_do(path: Path) -> None:
     other = sqlite3.connect(path)
-    other.execute("PRAGMA user_version = 99")
+    other.execute("PRAGMA user_version = 1")
     other.close()
-    with pytest.raises(SearchIndexError, match=r"version 99, expected 1.*rebuild_search_index"):
-        count(path)
+    with pytest.raises(SearchIndexError, match=r"version 1, expected 2.*rebuild_search_index"):
+        count(path, uuid4())
 
 
-def test_an_index_that_was_removed_is_made_again(tmp_path: Path) -> None:
-    path = tmp_path / "search.sqlite3"
-    SqliteSearch(path).replace(stored_session(), 0, "output", [make_passage(1)])
-    assert count(path) == 1
-    for file in tmp_path.iterdir():
+def test_an_index_that_was_removed_is_made_again(path: Path, session: Session) -> None:
+    search(path).replace(session, 0, "output", [make_passage(1)])
+    assert count(path, session.host_id) == 1
+    for file in path.parent.iterdir():
         file.unlink()
-    assert count(path) == 0
+    assert count(path, session.host_id) == 0
+    search(path).replace(session, 0, "output", [make_passage(1)])
+    assert count(path, session.host_id) == 1
 
 
-def test_a_frequent_term_is_found_without_reading_everything(tmp_path: Path) -> None:
-    """The newest hits come straight from the index: no sorting of all matches."""
-    path = tmp_path / "search.sqlite3"
-    SqliteSearch(path).replace(stored_session(), 0, "output", [make_passage(1)])
-    connection = sqlite3.connect(path)
-    plan = connection.execute(
-        "EXPLAIN QUERY PLAN SELECT p.id FROM candidate CROSS JOIN passage p CROSS JOIN content c"
-        " ON c.id = p.id AND p.id = candidate.rowid WHERE candidate MATCH '\"nee\"'"
-        " AND candidate.rowid BETWEEN 0 AND 100 AND instr(c.folded, 'nee') > 0 ORDER BY candidate.rowid DESC LIMIT 5"
-    ).fetchall()
-    connection.close()
-    assert not any("TEMP B-TREE" in row[3] for row in plan), plan
-    assert sum("INTEGER PRIMARY KEY" in row[3] for row in plan) == 2, plan
+def test_what_is_forgotten_is_in_no_file_any_more(path: Path, session: Session) -> None:
+    word = uuid4().hex
+    search(path).replace(session, 0, "output", [Passage([(1.0, word)])])
+    search(path).forget(session.pk)
+    # By another process: closing a file of SQLite drops the locks that this process has on it.
+    command = ["grep", "--recursive", "--text", "--fixed-strings", "--files-with-matches", word, str(path.parent)]
+    assert subprocess.run(command, check=False, capture_output=True, text=True).stdout == ""

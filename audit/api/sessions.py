@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from http import HTTPStatus
@@ -17,7 +16,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
-from audit.access import actions_on, learns_of_holds, visible_sessions
+from audit.access import actions_on, learns_of_holds, listed_sessions, visible_sessions
 from audit.api.exports import note_export
 from audit.api.views import AuditView, SessionView
 from audit.control import wake_sessions
@@ -25,12 +24,10 @@ from audit.indexing.progress import with_progress
 from audit.models import Session
 from audit.proof import PROOFS, proof_of
 from audit.retention.holds import is_held
-from audit.sessions import request_end
+from audit.sessions import ids_beginning_with, open_at, request_end
 from hosts.access import Action
 from hosts.api.fields import Text
 from hosts.rest import ChoicesFilter, Conflict, InstantFilter, StreamedListMixin, StrictFilterSet, TextFilter
-
-_ID_START = re.compile(r"[0-9a-fA-F][0-9a-fA-F-]{3,35}")
 
 
 class SessionSerializer(serializers.ModelSerializer[Session]):
@@ -130,16 +127,15 @@ class SessionFilters(StrictFilterSet):
 
     def at_moment(self, sessions: QuerySet[Session], name: str, value: datetime) -> QuerySet[Session]:
         del name
-        still_open = Q(ended_at__isnull=True, state__in=Session.RUNNING)
-        return sessions.filter(Q(ended_at__gte=value) | still_open, started_at__lte=value)
+        return open_at(sessions, value)
 
     def containing(self, sessions: QuerySet[Session], name: str, value: str) -> QuerySet[Session]:
         del name
         found = Q()
         for column in ("user_name", "host_name", "account", "end_reason", "end_detail"):
             found |= Q(**{f"{column}__icontains": value})
-        if _ID_START.fullmatch(value):
-            found |= Q(id__istartswith=value)
+        if (ids := ids_beginning_with(value)) is not None:
+            found |= Q(id__range=ids)
         return sessions.filter(found)
 
 
@@ -155,7 +151,9 @@ class Sessions(StreamedListMixin, AuditView, GenericViewSet[Any]):
     stream_name = "sessions"
 
     def get_queryset(self) -> QuerySet[Session]:
-        sessions = visible_sessions(self.login).annotate(is_held=is_held())
+        # One session is asked for by its id, which needs no help.
+        scope = visible_sessions if self.detail else listed_sessions
+        sessions = scope(self.login).annotate(is_held=is_held())
         return with_progress(sessions).order_by("-started_at", "-id")
 
     def serialize_rows(self, rows: Sequence[Session]) -> Sequence[Mapping[str, Any]]:

@@ -10,6 +10,7 @@ from audit.api.events import AuditEvents
 from audit.api.evidence import EvidenceBundle, ReplayPage, VerifySession
 from audit.api.holds import LegalHolds
 from audit.api.ledger import Ledger, LedgerCheckpoint, LedgerKeys, LedgerProofOfEvent
+from audit.api.recording_search import RecordingSearch
 from audit.api.recordings import RecordingCast, RecordingRaw, ReplayIndex, ReplaySegment, Transcript
 from audit.api.retention import RetentionPolicies, RetentionPreview
 from audit.api.search import Search, SessionSearch
@@ -30,6 +31,7 @@ urlpatterns = [
     path(f"{_session}/segments/<int:n>.json", ReplaySegment.as_view(), name="replay-segment"),
     path(f"{_session}/commands/", SessionCommands.as_view(), name="session-commands"),
     path(f"{_session}/search/", SessionSearch.as_view(), name="session-search"),
+    path(f"{_session}/search/recording/", RecordingSearch.as_view(), name="recording-search"),
     path(f"{_session}/replay.html", ReplayPage.as_view(), name="replay-page"),
     path(f"{_session}/evidence.zip", EvidenceBundle.as_view(), name="evidence-bundle"),
     path(f"{_session}/verify", VerifySession.as_view(), name="verify"),

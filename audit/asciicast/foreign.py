@@ -65,7 +65,9 @@ def _foreign_events(lines: _Lines, cast: Cast) -> Iterator[Event]:
     decoder = Decoder(line=1, relative=cast.version != 2, foreign=True)  # noqa: PLR2004 - the format's number
     while line := lines.read():
         try:
-            yield from decoder.feed(line)
+            event = decoder.feed(line)
+            if event is not None:
+                yield event
         except CastError:
             if line.endswith(b"\n"):
                 raise

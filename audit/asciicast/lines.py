@@ -79,7 +79,9 @@ def decode_events(lines: Iterable[bytes], first_line: int = 1) -> Iterator[Event
     """
     decoder = Decoder(line=first_line - 1)
     for line in lines:
-        yield from decoder.feed(line)
+        event = decoder.feed(line)
+        if event is not None:
+            yield event
     decoder.finish()
 
 
@@ -100,14 +102,17 @@ class Decoder:
     foreign: bool = False
     _exact: tuple[float, bytes] | None = None
 
-    def feed(self, line: bytes) -> Iterator[Event]:
+    def feed(self, line: bytes) -> Event | None:
+        """Return the event of a line, nothing for a line that holds none of its own."""
         self.line += 1
         if self.foreign and (not line.strip() or line.startswith(b"#")):
-            return
-        entry = self._parse(line)
-        event = self._event(self.time(entry[0]), entry[1], entry[2])
-        if event is not None:
-            yield event
+            return None
+        t, code, data = self._parse(line)
+        # Nearly all events of a recording are of this kind, and it may have millions.
+        if code == "o" and type(t) is float and self.t <= t <= MAX_SECONDS and not (self.relative or self._exact):
+            self.t = t
+            return Output(t, data)
+        return self._event(self.time(t), code, data)
 
     def finish(self) -> None:
         if self._exact is not None and not self.foreign:
@@ -123,11 +128,9 @@ class Decoder:
             if not self.foreign:
                 raise self._error(f"not JSON ({error})") from None
             entry = tolerant_json(line, self.line)
-        match entry:
-            case [_, str(), str()]:
-                return entry[0], entry[1], entry[2]
-            case _:
-                raise self._error('an event must be [time, "code", "data"]')
+        if type(entry) is list and len(entry) == 3 and type(entry[1]) is type(entry[2]) is str:  # noqa: PLR2004
+            return entry[0], entry[1], entry[2]
+        raise self._error('an event must be [time, "code", "data"]')
 
     def time(self, value: object) -> float:
         if isinstance(value, bool) or not isinstance(value, int | float):

@@ -8,6 +8,7 @@ from typing import Final
 from uuid import UUID
 
 import orjson
+from django.conf import settings
 
 from audit.indexing.observations import Observation, pack, unpack
 from audit.indexing.observe import Observer
@@ -32,11 +33,11 @@ class Carried:
 
     @classmethod
     def at_start(cls, cols: int, rows: int) -> Carried:
-        return cls(TextCollector(Observer(Screen(cols, rows))))
+        return cls(_collector(Observer(Screen(cols, rows))))
 
     def restart_screen(self, cols: int, rows: int) -> None:
         """Go on with an empty screen, after the one so far failed."""
-        self.collector = TextCollector(Observer(Screen(cols, rows)))
+        self.collector = _collector(Observer(Screen(cols, rows)))
 
     def add(self, observations: list[Observation]) -> None:
         self.observations += observations
@@ -61,7 +62,7 @@ class Carried:
     def decrypted(cls, key: bytes, session_id: UUID, encrypted: bytes) -> Carried:
         """Undo `encrypted`. Raises audit.recording.encryption.DecryptionError."""
         state = orjson.loads(zlib.decompress(decrypt(key, _context(session_id), encrypted)))
-        collector = TextCollector(Observer.restore(state["observer"]))
+        collector = _collector(Observer.restore(state["observer"]))
         collector.restore_state(state["text"])
         return cls(
             collector=collector,
@@ -71,6 +72,10 @@ class Carried:
             failures=state["failures"],
             failure=state["failure"],
         )
+
+
+def _collector(observer: Observer) -> TextCollector:
+    return TextCollector(observer, settings.INDEX_OUTPUT_CHARACTERS or None)
 
 
 def _context(session_id: UUID) -> bytes:

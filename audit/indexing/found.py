@@ -14,8 +14,10 @@ from audit.indexing.text import passages
 from audit.models import Command, Session
 from audit.search import backend
 
-# While a session runs, this many observations are looked at again when a segment closes.
+# While a session runs, this many observations are looked at again when a segment closes, and prompts are learned from
+# so many: the cost of a segment must not grow with the session. All count when it is over.
 RECENT: Final = 2000
+_LEARNED_FROM: Final = 5 * RECENT
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,8 @@ def plan_update(session: Session, observations: Sequence[Observation], first_t: 
     """
     window = observations[-recent:]
     from_t = window[0].t if len(window) < len(observations) else first_t
-    findings = derive(window, learn_prompts(observations))
+    learned_from = observations if len(window) == len(observations) else observations[-_LEARNED_FROM:]
+    findings = derive(window, learn_prompts(learned_from))
     found = [command for command in findings.commands if command.t >= from_t]
     before = session.commands.filter(t__lt=from_t).count() if from_t else 0
     known = list(session.commands.filter(ordinal__gte=before).order_by("ordinal"))
@@ -61,7 +64,7 @@ def index_update(update: CommandUpdate) -> None:
     first = max(bisect_right(starts, min(times)) - 1, 0)
     kept = session.commands.filter(ordinal__lt=update.kept, t__gte=starts[first]).order_by("ordinal")
     lines = [*kept.values_list("t", "command"), *((command.t, command.command) for command in update.commands)]
-    for number in range(first, len(segments)):
+    for number in sorted({max(bisect_right(starts, t) - 1, 0) for t in times}):
         end = starts[number + 1] if number + 1 < len(starts) else float("inf")
         of_segment = [(t, text) for t, text in lines if starts[number] <= t < end or (number == 0 and t < starts[0])]
         backend().replace(session, segments[number][0], "command", passages(of_segment))

@@ -6,17 +6,18 @@ next one begins with. Whatever is interrupted is done again with the same result
 
 from __future__ import annotations
 
+import time
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
 import structlog
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from audit.asciicast import CastError
-from audit.events import Event, Resize
+from audit.events import Resize
 from audit.indexing.carried import Carried
 from audit.indexing.found import RECENT, index_update, plan_update, store_update
 from audit.indexing.screen import ScreenError
@@ -32,6 +33,8 @@ log = structlog.get_logger(__name__)
 
 # Longer than the biggest segment takes on a slow machine; a crashed indexer holds its session up for this long.
 LEASE: Final = timedelta(seconds=45)
+# How long whoever is next in the queue waits behind a long recording: somebody who types may be.
+TURN_SECONDS: Final = 3.0
 # No segment is closed any more in these.
 _OVER: Final = (Session.State.SEALED, Session.State.RECOVERED, Session.State.IMPORTED, Session.State.FAILED)
 
@@ -42,31 +45,40 @@ class _LeaseLostError(Exception):
 
 def find_unindexed() -> list[UUID]:
     """Return the sessions that have something to index and nobody at it, those waiting longest first."""
+    return list(_unindexed_sessions().order_by("started_at").values_list("pk", flat=True))
+
+
+def _unindexed_sessions() -> QuerySet[Session]:
     waiting = Segment.objects.filter(session=OuterRef("pk"), indexed_at__isnull=True)
     idle = Q(index_claimed_until__isnull=True) | Q(index_claimed_until__lt=timezone.now())
     unfinished = Q(state__in=_OVER, index_state__isnull=False)
-    sessions = Session.objects.filter(idle, deleted_at__isnull=True).filter(Exists(waiting) | unfinished)
-    return list(sessions.order_by("started_at").values_list("pk", flat=True))
+    return Session.objects.filter(idle, deleted_at__isnull=True).filter(Exists(waiting) | unfinished)
 
 
-def index_session(session_id: UUID) -> int:
+def is_unindexed(session_id: UUID) -> bool:
+    """Whether a session has something to index and nobody at it."""
+    return _unindexed_sessions().filter(pk=session_id).exists()
+
+
+def index_session(session_id: UUID, seconds: float = TURN_SECONDS) -> int:
     """Index the closed segments of a session that are not indexed yet; return how many that were.
 
+    Stops after the segment in which `seconds` are over; `is_unindexed` says whether there is more.
     Returns 0 if another process is at it, or if there is no such session. Raises audit.recording.storage.StorageError
     when a segment cannot be read at the moment, audit.recording.key.KeyUnavailableError when it cannot be read here.
     """
-    count = 0
+    count, deadline = 0, time.monotonic() + seconds
     while (until := _claim(session_id)) is not None:
         indexing = _Indexing(session_id, until)
         try:
-            done = indexing.run()
+            done = indexing.run(deadline)
         except _LeaseLostError:
             return count
         finally:
             indexing.release()
         count += done
         # A segment that was closed meanwhile was perhaps told to a task that found the session claimed.
-        if not done or session_id not in find_unindexed():
+        if not done or time.monotonic() >= deadline or not is_unindexed(session_id):
             break
     return count
 
@@ -86,16 +98,19 @@ class _Indexing:
         self._until = until
         self._key = b""
 
-    def run(self) -> int:
+    def run(self, deadline: float) -> int:
         self._key = recording_key(self._session.pk)
-        segments = self._unindexed()
-        for segment in segments:
+        done = 0
+        for segment in self._unindexed():
             self._index(segment)
+            done += 1
+            if time.monotonic() >= deadline:
+                break
         session = self._session
         session.refresh_from_db(fields=["state", "index_state"])
         if session.state in _OVER and session.index_state and not self._unindexed():
             self._finish()
-        return len(segments)
+        return done
 
     def _unindexed(self) -> list[Segment]:
         segments = list(self._session.segments.filter(indexed_at__isnull=True).order_by("n"))
@@ -180,7 +195,7 @@ def _play(carried: Carried, segment: Segment) -> str | None:
         for event in read_events(segment):
             if isinstance(event, Resize):
                 cols, rows = event.cols, event.rows
-            _show(carried, event)
+            carried.collector.feed(event)
         carried.collector.look(segment.end)
         carried.add(carried.collector.observer.take())
         return carried.collector.observer.screen.dump()
@@ -190,11 +205,6 @@ def _play(carried: Carried, segment: Segment) -> str | None:
         carried.restart_screen(cols, rows)
         log.warning("segment_not_shown", session=str(segment.session_id), segment=segment.n, error=str(error))
         return None
-
-
-def _show(carried: Carried, event: Event) -> None:
-    carried.collector.observer.feed(event)
-    carried.collector.note_cursor(event.t)
 
 
 def _error_of(carried: Carried) -> str:

@@ -152,12 +152,19 @@ class LineWatch:
         self._at_last_feed = self._submission(t, how)
         self._at_first_feed = self._at_first_feed or self._at_last_feed
 
-    def may_be_typed_ahead(self, text: str) -> bool:
-        """Whether a prompt that is known may be in this text together with the line that was typed before it came."""
-        if len(text) > _AHEAD or "\n" not in text:
+    def may_be_typed_ahead(self, text: str, most: int = _AHEAD) -> bool:
+        """Whether a prompt that is known may be in this text together with the line that was typed before it came.
+
+        Texts of more than `most` characters are not looked at.
+        """
+        if len(text) > most or "\n" not in text:
+            return False
+        # Colours may be anywhere between a prompt's characters, so its last one is looked for first: it is rare.
+        likely = [prompt for prompt in self._recent if prompt.rstrip()[-1:] in text]
+        if not likely:
             return False
         plain = _COLOUR.sub("", text)
-        return any(prompt in plain for prompt in self._recent)
+        return any(prompt in plain for prompt in likely)
 
     def begins_with_prompt(self) -> bool:
         """Whether the cursor's line begins with a prompt that is known, and was not submitted before."""

@@ -12,16 +12,14 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final, assert_never
 
 from audit.events import Event, Exit, HiddenInput, Input, Marker, Output, Resize
+from audit.indexing.batch import ECHO, QUIET, Batch
 from audit.indexing.keys import enters_in, is_interrupt, typed_in
 from audit.indexing.line_watch import LineWatch
 from audit.indexing.observations import Finish, How, Keys, Observation
 from audit.indexing.screen import Cursor, Screen
 from audit.indexing.shell_marks import command_beside, status_of, unescaped
-from audit.indexing.tokens import Clear, Mode, NewLine, Reset, SystemCommand, Text, Token, Tokenizer
+from audit.indexing.tokens import Clear, Mode, NewLine, Reset, SystemCommand, Text, Token, Tokenizer, complete_until
 
-# A prompt is followed by this much silence (seconds), or by the echo of a key, which is this short.
-QUIET: Final = 0.12
-ECHO: Final = 12
 # A shell that is gone cannot switch bracketed paste off. Completion lists are shorter than this.
 MAX_LIST: Final = 400
 
@@ -53,7 +51,11 @@ class _State:
 class Observer:
     """Feeds events to a screen and collects observations, which `take` hands out.
 
-    Listeners: `on_scrolled(t, lines)`, `on_title(t, title)`, and, called before the screen changes,
+    Output that only scrolls, or only draws, is shown some events at a time; `flush` shows what waits.
+
+    Listeners: `on_scrolled(t, lines)`, `on_title(t, title)`; `on_entered()`: a line was submitted, so that what is
+    printed from here on is another command's; `on_batch(row, events)`: events, each (t, line feeds), went to the screen
+    at once while the cursor was in `row`, called before their `on_scrolled`; and, called before the screen changes,
     `on_alternate(t, is_on)` and `on_clear(t)`.
     """
 
@@ -63,6 +65,9 @@ class Observer:
         self.on_title: Callable[[float, str], None] = _ignore
         self.on_alternate: Callable[[float, bool], None] = _ignore
         self.on_clear: Callable[[float], None] = _ignore
+        self.on_batch: Callable[[int, list[tuple[float, int]]], None] = _ignore
+        self.on_entered: Callable[[], None] = _ignore
+        self._batch = Batch()
         self._tokenizer = Tokenizer()
         self._state = _State()
         self._line = LineWatch(screen)
@@ -75,14 +80,53 @@ class Observer:
 
     def take(self) -> list[Observation]:
         """Return the observations since the last time."""
+        self.flush()
         found, self._line.found = self._line.found, []
         return found
 
-    def feed(self, event: Event) -> None:
-        """Show an event. Raises ScreenError."""
+    def forget_found(self) -> None:
+        """Let go of the observations since the last time."""
+        self._line.found.clear()
+
+    def feed(self, event: Event) -> bool:
+        """Take an event; return whether the screen shows it already, or only after `flush` or the next of some event.
+
+        Raises ScreenError, which loses what waited, too.
+        """
+        if isinstance(event, Output) and self._batch.takes(event.t, event.text):
+            return False
+        self.flush()
+        self._batch.stop()
+        self._feed_now(event)
+        return True
+
+    def flush(self) -> None:
+        """Show the output that waits. Raises ScreenError."""
+        if not self._batch:
+            return
+        state = self._state
+        times, texts = self._batch.stop()
+        text = "".join(texts)
+        if not state.in_alternate and self._line.may_be_typed_ahead(text, most=len(text)):
+            for t, each in zip(times, texts, strict=True):
+                self._output(t, each)
+            return
+        text = self._tokenizer.incomplete + text
+        end = complete_until(text)
+        self._tokenizer.incomplete = text[end:]
+        state.t, state.is_settled, state.printed = times[-1], False, True
+        row = self.screen.scrolled + self.screen.cursor.row
+        lines = self.screen.feed(text[:end])
+        self.on_batch(row, [(t, each.count("\n")) for t, each in zip(times, texts, strict=True)])
+        self._scrolled(state.t, lines)
+
+    def _feed_now(self, event: Event) -> None:
         match event:
             case Output():
                 self._output(event.t, event.text)
+                if self._is_calm:
+                    incomplete, is_full_screen = self._tokenizer.incomplete, self._state.in_alternate
+                    self._batch.start(event.t, event.text, incomplete, is_full_screen=is_full_screen)
             case Input():
                 self._keys(event.t, event.text)
             case HiddenInput():
@@ -99,6 +143,7 @@ class Observer:
 
     def state(self) -> dict[str, object]:
         """Return plain JSON values for `restore`. Observations that were not taken are not part of it."""
+        self.flush()
         return {
             "screen": self.screen.state(),
             "state": asdict(self._state),
@@ -132,6 +177,13 @@ class Observer:
         if state.expects_prompt and state.printed:
             self._look("paste")
 
+    @property
+    def _is_calm(self) -> bool:
+        """Whether no line is being edited and none is expected to be soon."""
+        state = self._state
+        is_line = self._line.is_editing or state.in_paste or state.has_mark or state.expects_prompt
+        return state.in_alternate or not is_line
+
     def _choose_tokens(self) -> None:
         state = self._state
         is_line = self._line.is_editing or self._is_ahead or state.in_paste or state.has_mark
@@ -147,6 +199,8 @@ class Observer:
             self._state.has_keys = True
             self._line.found.append(Keys(t))
         self._line.enters += enters
+        if enters:
+            self.on_entered()
         self._line.typed.add(typed)
         self._line.interrupted = is_interrupt(typed)
 
@@ -211,6 +265,7 @@ class Observer:
                 state.in_paste = state.has_mark = False
         elif self._line.is_editing or (self._is_ahead and self._line.begins_with_prompt()):
             self._line.submit(state.t, "quiet")
+            self.on_entered()
             state.expects_prompt = False
 
     def _mode(self, token: Mode) -> None:
@@ -276,6 +331,7 @@ class Observer:
 
     def _submit(self, how: How) -> None:
         self._line.submit(self._state.t, how)
+        self.on_entered()
         self._state.has_mark = self._state.in_paste = self._state.expects_prompt = False
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import string
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
@@ -25,6 +26,10 @@ TELLING: Final = 4
 _LONGEST: Final = 200
 
 _ENDS: Final = "$#%>❯❱›»⟩➤➜→⇒▶►λ𝝺✗✘✔⚡♥●○◆Δ∴\ue0b0\ue0b1\ue0b4\ue0bc\ue0c6"
+# After these, a text does not end as prompts do.
+_NO_ENDS: Final = frozenset(string.ascii_letters + string.digits + string.punctuation) - frozenset(_ENDS)
+# A shell's colour sequences are shorter than this.
+_LONGEST_CONTROL: Final = 64
 _END: Final = re.compile(rf"[{re.escape(_ENDS)}] ")
 # A prompt of several parts has as many ends, and one of them is the real one.
 _MOST_ENDS: Final = 8
@@ -57,6 +62,11 @@ _CONTINUATION: Final = re.compile(
 def looks_like_prompt(before: str) -> bool:
     """Whether a text ends as prompts do."""
     return _ENDS_LIKE_PROMPT.search(before) is not None
+
+
+def may_end_prompt(text: str) -> bool:
+    """Whether the cursor may stand behind a prompt after this output; cheap, and certain only where it says no."""
+    return text[-1:] not in _NO_ENDS or "\x1b" in text[-_LONGEST_CONTROL:]
 
 
 def is_doubtful(before: str) -> bool:

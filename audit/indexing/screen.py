@@ -17,6 +17,10 @@ _SURROGATES: Final = re.compile("[\ud800-\udfff]")
 # Screens come from recordings of anybody: the emulator allocates every cell of what it is asked for.
 MAX_COLS: Final = 1000
 MAX_ROWS: Final = 500
+# The same goes for what scrolls off in one go: about 24 bytes a cell, and every character may be a row.
+_CELLS_AT_ONCE: Final = 2**20
+# A line goes on for as long as nobody ends it. It is handed out in pieces of exactly so many characters.
+LONGEST_LINE: Final = 65536
 
 
 class ScreenError(Exception):
@@ -40,7 +44,8 @@ class Screen:
         self._vt = _guarded(lambda: Vt(_clamped(cols, MAX_COLS), _clamped(rows, MAX_ROWS), scrollback_limit=0))
         self._unwrapper = TextUnwrapper()
         # The first rows of a wrapped line whose last row is still on the screen.
-        self._partial = ""
+        self._partial: list[str] = []
+        self._partial_length = 0
         # How many rows scrolled off: `scrolled + row` names a row for as long as nothing moves it.
         self.scrolled = 0
 
@@ -55,8 +60,25 @@ class Screen:
         return Cursor(min(cursor.row, self.size[1] - 1), cursor.col)
 
     def feed(self, text: str) -> list[str]:
-        """Show `text`; return the lines that left the screen at its top, whole lines only."""
-        return self._scrolled_off(_guarded(lambda: self._vt.feed_str(_SURROGATES.sub("\ufffd", text))[1]))
+        """Show `text`; return the lines that left the screen at its top.
+
+        They are whole, except that a line of more than LONGEST_LINE characters comes in several, of that length each
+        but for the last.
+        """
+        lines: list[str] = []
+        step = max(1024, _CELLS_AT_ONCE // self.size[0])
+        for start in range(0, len(text), step):
+            piece = text[start : start + step] if len(text) > step else text
+            lines += self._scrolled_off(self._fed(piece))
+        return lines
+
+    def _fed(self, text: str) -> list[Line]:
+        try:
+            return _guarded(lambda: self._vt.feed_str(text)[1])
+        except ScreenError as error:
+            if not isinstance(error.__cause__, UnicodeEncodeError):
+                raise
+            return _guarded(lambda: self._vt.feed_str(_SURROGATES.sub("\ufffd", text))[1])
 
     def resize(self, cols: int, rows: int) -> list[str]:
         """Change the size; return the lines that no longer fit."""
@@ -66,7 +88,7 @@ class Screen:
 
     def lines(self) -> list[str]:
         """Return the lines on the screen, wrapped rows joined, without blanks at their ends."""
-        joined = [self._partial]
+        joined = [*self._partial]
         complete = []
         for line in _guarded(self._vt.view):
             text, goes_on = self._text_of(line)
@@ -98,27 +120,53 @@ class Screen:
 
     def state(self) -> list[object]:
         """Return what `restore` needs to go on in another process."""
-        return [*self.size, self.dump(), self._partial, self.scrolled]
+        return [*self.size, self.dump(), "".join(self._partial), self.scrolled]
 
     @classmethod
     def restore(cls, state: list[object]) -> Screen:
         cols, rows, dump, partial, scrolled = state
         screen = cls(int(str(cols)), int(str(rows)))
         screen.feed(str(dump))
-        screen._partial = str(partial)
+        screen._keep(str(partial))
         screen.scrolled = int(str(scrolled))
         return screen
 
     def _scrolled_off(self, rows: list[Line]) -> list[str]:
         self.scrolled += len(rows)
-        lines = []
-        for row in rows:
-            text, goes_on = self._text_of(row)
-            self._partial += text
-            if not goes_on:
-                lines.append(self._partial.rstrip())
-                self._partial = ""
+        if not rows:
+            return []
+        push = self._unwrapper.push
+        lines = [text.rstrip() for row in rows if (text := push(row)) is not None]
+        rest = self._unwrapper.flush()
+        if self._partial and lines:
+            lines[:1] = self._let_go(lines[0])
+        if rest:
+            self._keep(rest)
+            lines += self._overlong()
         return lines
+
+    def _keep(self, text: str) -> None:
+        self._partial.append(text)
+        self._partial_length += len(text)
+
+    def _let_go(self, end: str) -> list[str]:
+        """Return the line that began earlier, with its end, in pieces if it is too long."""
+        self._keep(end)
+        pieces = self._overlong()
+        pieces.append("".join(self._partial).rstrip())
+        self._partial.clear()
+        self._partial_length = 0
+        return pieces
+
+    def _overlong(self) -> list[str]:
+        """Take the pieces of LONGEST_LINE characters out of the line that is not complete yet."""
+        if self._partial_length <= LONGEST_LINE:
+            return []
+        text = "".join(self._partial)
+        whole = (len(text) - 1) // LONGEST_LINE * LONGEST_LINE
+        self._partial = [text[whole:]]
+        self._partial_length = len(text) - whole
+        return [text[start : start + LONGEST_LINE] for start in range(0, whole, LONGEST_LINE)]
 
     def _text_of(self, line: Line) -> tuple[str, bool]:
         text = self._unwrapper.push(line)

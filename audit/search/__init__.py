@@ -5,9 +5,20 @@ from __future__ import annotations
 from django.db import connection
 
 from audit.access import Scope
-from audit.search.postgresql import PostgresqlSearch
-from audit.search.protocol import KINDS, Filters, Hit, Kind, Page, Passage, QueryError, SearchBackend
-from audit.search.sqlite import SearchIndexError, SqliteSearch
+from audit.search.index import SignatureSearch
+from audit.search.postgresql import PostgresqlStore
+from audit.search.protocol import (
+    KINDS,
+    Filters,
+    Hit,
+    Kind,
+    Page,
+    Passage,
+    QueryError,
+    SearchBackend,
+    SearchIndexError,
+)
+from audit.search.sqlite import SqliteStore
 
 __all__ = [
     "KINDS",
@@ -20,11 +31,12 @@ __all__ = [
     "Scope",
     "SearchBackend",
     "SearchIndexError",
-    "SqliteSearch",
+    "SignatureSearch",
+    "SqliteStore",
     "backend",
 ]
 
 
 def backend() -> SearchBackend:
     """Return the index that belongs to the database in use."""
-    return PostgresqlSearch() if connection.vendor == "postgresql" else SqliteSearch()
+    return SignatureSearch(PostgresqlStore() if connection.vendor == "postgresql" else SqliteStore())

@@ -23,6 +23,10 @@ class QueryError(ValueError):
         self.field = field
 
 
+class SearchIndexError(Exception):
+    """The index cannot be used. The message names it and says what to do."""
+
+
 @dataclass(frozen=True, slots=True)
 class Passage:
     """Consecutive lines, at most about 4 KiB of text, each with the second at which it was on the screen."""
@@ -60,8 +64,8 @@ class Hit:
 class Page:
     """Hits, newest first, and where to go on: None at the end.
 
-    A page may hold few hits, or none, and still have a `next`: short terms are looked for in a bounded stretch at a
-    time, and the cursor goes on behind it.
+    A page may hold few hits, or none, and still have a `next`: one page reads a bounded amount of text, and the cursor
+    goes on behind it.
     """
 
     hits: list[Hit]
@@ -81,4 +85,7 @@ class SearchBackend(Protocol):
         """
 
     def forget(self, session_id: UUID) -> None:
-        """Remove everything that is known of a session."""
+        """Remove everything that is known of a session, at once and for good."""
+
+    def clear(self) -> None:
+        """Remove everything, also out of an index that another version made, or that is damaged."""

@@ -8,8 +8,6 @@ from audit.search.protocol import QueryError
 
 LONGEST_QUERY = 500
 MOST_TERMS = 16
-# Trigrams find nothing shorter.
-TRIGRAM = 3
 
 # A phrase begins with a quote at the start of a term and ends with the next quote that a space or the end follows;
 # every other quote is a character to look for, because shell commands are full of them.
@@ -22,7 +20,10 @@ def storable(text: str) -> str:
 
 
 def fold(text: str) -> str:
-    """Return `text` without case, code point by code point, so that offsets are those of `text`."""
+    """Return `text` without case, code point by code point, so that offsets are those of `text`.
+
+    Part of the index's format: see audit.search.grams.
+    """
     folded = text.lower()
     # str.lower() looks at neighbours (Σ at the end of a word) and may lengthen (İ).
     if len(folded) != len(text) or "Σ" in text:
@@ -42,13 +43,3 @@ def parse_query(query: str) -> tuple[str, ...]:
     if len(terms) > MOST_TERMS:
         raise QueryError("q", f"Expected at most {MOST_TERMS} terms, got {len(terms)}.")
     return terms
-
-
-def trigrams(term: str) -> list[str]:
-    """Return the different three-character parts of a folded term, in order; none if it is shorter."""
-    return list(dict.fromkeys(term[i : i + TRIGRAM] for i in range(len(term) - TRIGRAM + 1)))
-
-
-def escape_like(term: str) -> str:
-    """Return `term` as a LIKE pattern that matches itself, with backslash as the escape character."""
-    return re.sub(r"([\\%_])", r"\\\1", term)

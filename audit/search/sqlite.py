@@ -1,118 +1,216 @@
-"""The index in a SQLite file of its own, so that an indexer that commits megabytes does not hold up session rows.
-
-FTS5's trigram tokenizer finds candidates; `detail=none` keeps a seventh of what phrases would need, so the trigrams
-of a term are ANDed and every candidate is verified against its text. What is known about passages stands apart from
-their text: looking for what one may see must not read what one may not.
-"""
+"""The index in a SQLite file of its own, so that an indexer that commits megabytes does not hold up session rows."""
 
 from __future__ import annotations
 
-import json
+import fcntl
+import os
 import sqlite3
+import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Final
 from uuid import UUID
 
 from django.conf import settings
 
-from audit.access import Scope
-from audit.models import Session
-from audit.search.passages import StoredPassage, encode_text, encode_times
-from audit.search.protocol import Filters, Kind, Page, Passage
-from audit.search.query import fold, trigrams
-from audit.search.statement import COLUMNS, Span, Where, find_page, stored_passage
+from audit.search.grams import FORMAT
+from audit.search.protocol import SearchIndexError
+from audit.search.store import CHUNK, RUN, SIGNATURE, Value
 
-SCHEMA_VERSION = 1
-_SCHEMA = """
-    CREATE TABLE passage (
+_SCHEMA: Final = (
+    f"""
+    CREATE TABLE {CHUNK} (
         id INTEGER PRIMARY KEY AUTOINCREMENT,
         session_id TEXT NOT NULL, segment INTEGER NOT NULL, kind TEXT NOT NULL,
         user_id INTEGER, user_name TEXT NOT NULL, host_id TEXT NOT NULL, host_name TEXT NOT NULL,
-        started_at REAL NOT NULL, first_at REAL NOT NULL, last_at REAL NOT NULL
-    );
-    CREATE INDEX passage_of_segment ON passage (session_id, segment, kind);
-    CREATE TABLE content (id INTEGER PRIMARY KEY, text TEXT NOT NULL, folded TEXT NOT NULL, times BLOB NOT NULL);
-    CREATE VIRTUAL TABLE candidate USING fts5 (
-        folded, content = 'content', content_rowid = 'id', detail = none, tokenize = 'trigram case_sensitive 1'
-    );
-"""
-# Enough to narrow any term; the rest is for the verification.
-_MOST_TRIGRAMS = 12
-_WAIT_SECONDS = 30.0
+        started_at REAL NOT NULL, first_at REAL NOT NULL, last_at REAL NOT NULL, size INTEGER NOT NULL, z BLOB NOT NULL
+    )
+    """,
+    f"CREATE INDEX {CHUNK}_of_segment ON {CHUNK} (session_id, segment, kind)",
+    f"""
+    CREATE TABLE {RUN} (
+        id INTEGER PRIMARY KEY, level INTEGER NOT NULL, state TEXT NOT NULL,
+        first INTEGER NOT NULL, last INTEGER NOT NULL, first_at REAL NOT NULL, last_at REAL NOT NULL,
+        width INTEGER NOT NULL, catalogue BLOB NOT NULL
+    )
+    """,
+    f"CREATE TABLE {SIGNATURE} (k INTEGER PRIMARY KEY, d BLOB NOT NULL)",
+)
+# With 4 KiB the file was nearly twice as big and a search half as fast.
+_PAGE_SIZE: Final = 16_384
+_WAIT_SECONDS: Final = 30.0
+_MOST_IDLE: Final = 8
 
-_Place = tuple[Session, int, Kind]
 
-
-class SearchIndexError(Exception):
-    """The index file cannot be used. The message names it and says what to do."""
-
-
-class SqliteSearch:
-    """A SearchBackend on one file. Every call opens its own connection, so threads and forks never share one."""
+class SqliteStore:
+    """A Store on one file. Every context has a connection of its own while it lasts."""
 
     def __init__(self, path: Path | None = None) -> None:
-        self._path = path
+        self._given = path
 
-    def replace(self, session: Session, segment: int, kind: Kind, passages: Sequence[Passage]) -> None:
-        rows = [(encode_text(passage), encode_times(passage), passage) for passage in passages if passage.lines]
-        with self._connection() as connection, _transaction(connection):
-            known = connection.execute(
-                "SELECT p.id, c.text, c.times, c.folded FROM passage p JOIN content c USING (id)"
-                " WHERE p.session_id = ? AND p.segment = ? AND p.kind = ? ORDER BY p.id",
-                (str(session.pk), segment, kind),
-            ).fetchall()
-            # What stays the same keeps its place in the order, and in the pages that people hold.
-            if [(text, times) for _, text, times, _ in known] == [(text, times) for text, times, _ in rows]:
-                return
-            _remove(connection, [(passage_id, folded) for passage_id, _, _, folded in known])
-            for text, times, passage in rows:
-                _insert(connection, (session, segment, kind), passage, text, times)
-
-    def find(self, scope: Scope, query: str, *, cursor: str | None, limit: int, filters: Filters) -> Page:
-        with self._connection() as connection:
-            # One snapshot for all statements of a page.
-            connection.execute("BEGIN")
-            return find_page(
-                _Reader(connection), scope, query, cursor=cursor, limit=limit, filters=filters, ids=_one_of
-            )
-
-    def forget(self, session_id: UUID) -> None:
-        with self._connection() as connection, _transaction(connection):
-            known = connection.execute(
-                "SELECT p.id, c.folded FROM passage p JOIN content c USING (id) WHERE p.session_id = ?",
-                (str(session_id),),
-            ).fetchall()
-            _remove(connection, known)
+    @property
+    def _path(self) -> Path:
+        return self._given or Path(settings.SEARCH_INDEX_FILE)
 
     @contextmanager
-    def _connection(self) -> Iterator[sqlite3.Connection]:
-        path = self._path or Path(settings.SEARCH_INDEX_FILE)
-        with closing(sqlite3.connect(path, timeout=_WAIT_SECONDS, isolation_level=None)) as connection:
-            connection.execute("PRAGMA synchronous = FULL")
-            # Of what is forgotten nothing stays in the file's free pages.
-            connection.execute("PRAGMA secure_delete = ON")
-            connection.execute("PRAGMA mmap_size = 268435456")
-            _prepare(connection, path)
-            yield connection
+    def reading(self) -> Iterator[_SqliteStatements]:
+        with _connection(self._path) as connection:
+            connection.execute("BEGIN")
+            try:
+                yield _SqliteStatements(connection)
+            finally:
+                connection.execute("ROLLBACK")
+
+    @contextmanager
+    def writing(self, session_id: UUID | None = None) -> Iterator[_SqliteStatements]:  # noqa: ARG002 - one writer at all
+        with _connection(self._path) as connection, _transaction(connection):
+            yield _SqliteStatements(connection)
+
+    def settling(self) -> AbstractContextManager[_SqliteStatements]:
+        return self.writing()
+
+    def changing(self) -> AbstractContextManager[_SqliteStatements]:
+        return self.writing()
+
+    @contextmanager
+    def maintaining(self, *, wait: bool) -> Iterator[bool]:
+        # A file of its own: closing one of SQLite's files would drop SQLite's locks on it.
+        descriptor = os.open(f"{self._path}.lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        try:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+            except BlockingIOError:
+                yield False
+            else:
+                yield True
+        finally:
+            os.close(descriptor)
+
+    def clear(self) -> None:
+        for suffix in ("", "-wal", "-shm"):
+            Path(f"{self._path}{suffix}").unlink(missing_ok=True)
+
+    def overwrite(self) -> None:
+        with _connection(self._path) as connection:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+class _SqliteStatements:
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def execute(self, sql: str, values: Sequence[Value] = ()) -> list[tuple[Any, ...]]:
+        return self._connection.execute(sql.replace("%s", "?"), values).fetchall()
+
+    def insert(self, table: str, columns: Sequence[str], rows: Iterable[Sequence[Value]]) -> None:
+        sql = f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"  # noqa: S608
+        self._connection.executemany(sql, rows)
+
+    def update_blocks(self, blocks: Iterable[tuple[int, bytes]]) -> None:
+        sql = f"UPDATE {SIGNATURE} SET d = ? WHERE k = ?"  # noqa: S608
+        self._connection.executemany(sql, ((d, k) for k, d in blocks))
+
+
+class _IdleConnections:
+    """Connections that a process keeps: closing the last one of a file would copy its journal, with two syncs."""
+
+    def __init__(self) -> None:
+        self._idle: list[_KnownConnection] = []
+        # Of the process that this one was forked from: it must neither use nor close them.
+        self._inherited: list[object] = []
+        self._lock = threading.Lock()
+        os.register_at_fork(after_in_child=self._inherit)
+
+    def take(self, path: Path) -> _KnownConnection | None:
+        """Return one to the file that is there now: it may have been made anew."""
+        file = _file_at(path)
+        with self._lock:
+            stale = [known for known in self._idle if known.path == path and known.file != file]
+            fitting = [known for known in self._idle if known.path == path and known.file == file]
+            self._idle = [known for known in self._idle if known.path != path] + fitting[1:]
+        for known in stale:
+            known.connection.close()
+        return fitting[0] if fitting else None
+
+    def give_back(self, known: _KnownConnection) -> None:
+        with self._lock:
+            self._idle.append(known)
+            oldest = self._idle.pop(0) if len(self._idle) > _MOST_IDLE else None
+        if oldest is not None:
+            oldest.connection.close()
+
+    def _inherit(self) -> None:
+        self._lock = threading.Lock()
+        self._inherited.append(self._idle)
+        self._idle = []
+
+
+@dataclass(frozen=True, slots=True)
+class _KnownConnection:
+    connection: sqlite3.Connection
+    path: Path
+    # (device, inode): neither is used again for another file as long as this one is open.
+    file: tuple[int, int] | None
+
+
+_IDLE: Final = _IdleConnections()
+
+
+def _file_at(path: Path) -> tuple[int, int] | None:
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+@contextmanager
+def _connection(path: Path) -> Iterator[sqlite3.Connection]:
+    known = _IDLE.take(path)
+    if known is None:
+        connection = _connect(path)
+        known = _KnownConnection(connection, path, _file_at(path))
+    try:
+        yield known.connection
+    except BaseException:
+        known.connection.close()
+        raise
+    _IDLE.give_back(known)
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, timeout=_WAIT_SECONDS, isolation_level=None, check_same_thread=False)
+    try:
+        connection.execute("PRAGMA synchronous = FULL")
+        # Of what is forgotten nothing stays in the file's free pages.
+        connection.execute("PRAGMA secure_delete = ON")
+        _prepare(connection, path)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
 
 
 def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     """Make the tables if the file is new. Raises SearchIndexError for a file of another version."""
     version = _version(connection)
     if version == 0:
+        # Only a file without WAL takes another page size.
+        connection.execute(f"PRAGMA page_size = {_PAGE_SIZE}")
         _use_wal(connection)
         with _transaction(connection):
             # Another process may have been faster.
             if _version(connection) == 0:
-                for statement in filter(str.strip, _SCHEMA.split(";\n")):
+                for statement in _SCHEMA:
                     connection.execute(statement)
-                connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+                connection.execute(f"PRAGMA user_version = {FORMAT}")
         version = _version(connection)
-    if version != SCHEMA_VERSION:
+    if version != FORMAT:
         raise SearchIndexError(
-            f"{path} has version {version}, expected {SCHEMA_VERSION}. Run `manage.py rebuild_search_index`."
+            f"{path} has version {version}, expected {FORMAT}. Run `manage.py rebuild_search_index`."
         )
 
 
@@ -142,78 +240,3 @@ def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
         connection.execute("ROLLBACK")
         raise
     connection.execute("COMMIT")
-
-
-def _insert(connection: sqlite3.Connection, place: _Place, passage: Passage, text: str, times: bytes) -> None:
-    session, segment, kind = place
-    started_at = session.started_at.timestamp()
-    seconds = [t for t, _ in passage.lines]
-    passage_id = connection.execute(
-        "INSERT INTO passage (session_id, segment, kind, user_id, user_name, host_id, host_name,"
-        " started_at, first_at, last_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            str(session.pk),
-            segment,
-            kind,
-            session.user_id,
-            session.user_name,
-            str(session.host_id),
-            session.host_name,
-            started_at,
-            started_at + min(seconds),
-            started_at + max(seconds),
-        ),
-    ).lastrowid
-    folded = fold(text)
-    connection.execute("INSERT INTO content VALUES (?, ?, ?, ?)", (passage_id, text, folded, times))
-    connection.execute("INSERT INTO candidate (rowid, folded) VALUES (?, ?)", (passage_id, folded))
-
-
-def _remove(connection: sqlite3.Connection, known: Sequence[tuple[int, str]]) -> None:
-    for passage_id, folded in known:
-        # FTS5 keeps no copy of the text: to remove a row it must be told what was in it.
-        connection.execute(
-            "INSERT INTO candidate (candidate, rowid, folded) VALUES ('delete', ?, ?)", (passage_id, folded)
-        )
-        connection.execute("DELETE FROM content WHERE id = ?", (passage_id,))
-        connection.execute("DELETE FROM passage WHERE id = ?", (passage_id,))
-
-
-def _one_of(column: str, ids: Sequence[UUID]) -> tuple[str, object]:
-    return f"{column} IN (SELECT value FROM json_each(%s))", json.dumps([str(item) for item in ids])  # noqa: S608
-
-
-class _Reader:
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
-
-    def floor(self, where: Where, highest: int, passages: int) -> int | None:
-        sql = f"SELECT p.id FROM passage p WHERE {where} AND p.id <= %s ORDER BY p.id DESC LIMIT 1 OFFSET %s"  # noqa: S608
-        row = self._select(sql, [*where.values, highest, passages - 1]).fetchone()
-        return row[0] if row else None
-
-    def fetch(self, where: Where, terms: Sequence[str], span: Span, most: int) -> list[StoredPassage]:
-        # CROSS JOIN fixes the order of the tables. The last is the text: it is only read of what may be seen.
-        source, key = "passage p CROSS JOIN content c ON c.id = p.id", "p.id"
-        wanted = where.copy()
-        if match := _match(terms):
-            source, key = f"candidate CROSS JOIN {source} AND p.id = candidate.rowid", "candidate.rowid"
-            wanted.add("candidate MATCH %s", match)
-        wanted.add(f"{key} BETWEEN %s AND %s", span.lowest, span.highest)
-        for term in terms:
-            wanted.add("instr(c.folded, %s) > 0", term)
-        sql = f"SELECT {COLUMNS} FROM {source} WHERE {wanted} ORDER BY {key} DESC LIMIT %s"  # noqa: S608
-        return [stored_passage(row) for row in self._select(sql, [*wanted.values, most])]
-
-    def _select(self, sql: str, values: Sequence[object]) -> sqlite3.Cursor:
-        return self._connection.execute(sql.replace("%s", "?"), values)
-
-
-def _match(terms: Sequence[str]) -> str:
-    """Return an FTS5 query for passages that may have all terms; empty if all are too short."""
-    parts: dict[str, None] = {}
-    for term in terms:
-        every = trigrams(term)
-        step = max(1, -(-len(every) // _MOST_TRIGRAMS))
-        parts.update(dict.fromkeys(every[::step]))
-    return " AND ".join('"' + part.replace('"', '""') + '"' for part in parts)

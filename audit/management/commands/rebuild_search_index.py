@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser
-from pathlib import Path
 
-from django.conf import settings
 from django.core.management.base import BaseCommand
-from django.db import connection
 
 from audit.models import Segment, Session
 from audit.queue import request_indexing
@@ -22,7 +19,7 @@ class Command(BaseCommand):
 
     def handle(self, *, keep: bool, **_: object) -> None:
         if not keep:
-            self._forget()
+            backend().clear()
         kept = Session.objects.filter(deleted_at__isnull=True)
         segments = Segment.objects.filter(session__in=kept)
         segments.update(indexed_at=None, snapshot=None, snapshot_cols=None, snapshot_rows=None)
@@ -33,12 +30,3 @@ class Command(BaseCommand):
             request_indexing(session_id)
             count += 1
         self.stdout.write(f"{count} recordings are being indexed. Searches find them as the workers get there.")
-
-    def _forget(self) -> None:
-        if connection.vendor == "postgresql":
-            for session_id in Session.objects.values_list("pk", flat=True).iterator():
-                backend().forget(session_id)
-            return
-        # Also the way out of a file that another version made, or that is damaged.
-        for suffix in ("", "-wal", "-shm"):
-            Path(f"{settings.SEARCH_INDEX_FILE}{suffix}").unlink(missing_ok=True)

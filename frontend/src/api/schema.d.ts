@@ -738,6 +738,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/sessions/{session_id}/search/recording/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Search a recording by reading it
+         * @description Finds what was on the screen also where the index holds only the beginning and the end of what a command printed. Each page is some seconds of reading, oldest lines first: it may hold no hits and still have a `next`.
+         */
+        get: operations["sessions_search_recording_retrieve"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/sessions/{session_id}/segments/{n}.json": {
         parameters: {
             query?: never;
@@ -3717,6 +3737,42 @@ export interface operations {
                     "application/json": components["schemas"]["SearchPage"];
                     "text/csv": string;
                     "application/jsonl": string;
+                };
+            };
+            /** @description What went wrong, and where. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    sessions_search_recording_retrieve: {
+        parameters: {
+            query: {
+                /** @description From `next`. */
+                cursor?: string;
+                page_size?: number;
+                /** @description Terms that a line must hold; "quotes" make a phrase. */
+                q: string;
+            };
+            header?: never;
+            path: {
+                session_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SearchPage"];
                 };
             };
             /** @description What went wrong, and where. */

@@ -1,56 +1,56 @@
-"""Passages as they are stored, and the lines in them that a query found."""
+"""The lines of a chunk that a query found, as people see them."""
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import islice, pairwise
+from typing import Final
 from uuid import UUID
 
-from audit.search.protocol import Filters, Hit, Kind, Passage
-from audit.search.query import fold, storable
+from audit.search.chunks import ChunkText
+from audit.search.protocol import Filters, Hit, Kind
+from audit.search.query import fold
 
 # Of a line, and of each of its neighbours, in a snippet.
-SNIPPET_WIDTH = 240
+SNIPPET_WIDTH: Final = 240
 
 
 @dataclass(frozen=True, slots=True)
-class StoredPassage:
-    """A row of the index. `times` are little-endian doubles, one for each line of `text`."""
+class Source:
+    """Where a chunk is from."""
 
-    id: int
     session_id: UUID
     kind: Kind
     started_at: datetime
-    text: str
-    times: bytes
 
 
-def encode_text(passage: Passage) -> str:
-    # A line break inside a line would shift all times after it.
-    return "\n".join(" ".join(storable(text).split("\n")) for _, text in passage.lines)
+def hits_in(
+    text: ChunkText, source: Source, terms: Sequence[str], filters: Filters, most: int
+) -> Iterator[tuple[int, Hit]]:
+    """Yield (line number, hit) for the lines that have most of the terms, the last line first.
+
+    All terms must be in one passage, of which at most `most` lines are hits.
+    """
+    for start, end in reversed(list(pairwise((0, *text.ends)))):
+        folded = [fold(line) for line in text.lines[start:end]]
+        if has_all("\n".join(folded), terms):
+            numbers = (start + number for number in _best_lines(folded, terms))
+            within = (number for number in numbers if _is_within(source.started_at, text.times[number], filters))
+            for number in islice(within, most):
+                snippet, marks = _snippet(text.lines[start:end], number - start, terms)
+                yield number, Hit(source.session_id, text.times[number], source.kind, snippet, marks)
 
 
-def encode_times(passage: Passage) -> bytes:
-    return struct.pack(f"<{len(passage.lines)}d", *(t for t, _ in passage.lines))
+def has_all(folded: str, terms: Sequence[str]) -> bool:
+    return all(term in folded for term in terms)
 
 
-def decode_times(times: bytes) -> tuple[float, ...]:
-    return struct.unpack(f"<{len(times) // 8}d", times)
-
-
-def hits_in(passage: StoredPassage, terms: Sequence[str], filters: Filters) -> Iterator[tuple[int, Hit]]:
-    """Yield (line number, hit) for the lines that have most of the terms, the last line first."""
-    lines = passage.text.split("\n")
-    times = decode_times(passage.times)
-    counts = [sum(term in folded for term in terms) for folded in map(fold, lines)]
-    best = max(counts, default=0)
-    for number in reversed(range(min(len(lines), len(times)))):
-        if not best or counts[number] < best or not _is_within(passage.started_at, times[number], filters):
-            continue
-        snippet, marks = _snippet(lines, number, terms)
-        yield number, Hit(passage.session_id, times[number], passage.kind, snippet, marks)
+def _best_lines(folded: Sequence[str], terms: Sequence[str]) -> Iterator[int]:
+    counts = [sum(term in line for term in terms) for line in folded]
+    best = max(counts)
+    return (number for number in reversed(range(len(counts))) if best and counts[number] == best)
 
 
 def _is_within(started_at: datetime, t: float, filters: Filters) -> bool:
