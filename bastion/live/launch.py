@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -42,6 +42,7 @@ log = structlog.get_logger(__name__)
 # Seconds before the end of draining at which people are told again.
 DRAIN_NOTICES = (300.0, 60.0, 10.0)
 DRAIN_LOOK_SECONDS = 0.2
+DUTY_RETRY_SECONDS = 1.0
 
 
 class Launcher:
@@ -87,17 +88,14 @@ class Launcher:
         self._publisher = StreamPublisher(Redis.from_url(settings.REDIS_URL, socket_timeout=5, protocol=2))
         self._publisher.start()
         duties = (
-            self._watchdog.keep_limits(),
-            self._watchdog.keep_access(),
-            listen(self._watchdog),
-            anchor_sessions(self.registry),
-            sign_checkpoints(),
-            say_heard(),
+            self._watchdog.keep_limits,
+            self._watchdog.keep_access,
+            partial(listen, self._watchdog),
+            partial(anchor_sessions, self.registry),
+            sign_checkpoints,
+            say_heard,
         )
-        for duty in duties:
-            task = asyncio.get_running_loop().create_task(duty)
-            task.add_done_callback(self._note_end_of_duty)
-            self._duties.append(task)
+        self._duties += [asyncio.get_running_loop().create_task(_keep_up(duty)) for duty in duties]
 
     async def drain(self, seconds: float) -> None:
         """Let no session begin, and return when those that run have ended, or after `seconds`. People are told."""
@@ -198,19 +196,22 @@ class Launcher:
             self.registry.remove(session)
             stream.end()
 
-    def _note_end_of_duty(self, duty: asyncio.Task[None]) -> None:
-        """End every session if one of the duties fails, which none should: nobody is to go on unwatched."""
-        if duty.cancelled() or (error := duty.exception()) is None:
-            return
-        log.error("duty_failed", exc_info=error)
-        for session in self.registry:
-            session.end(endings.CRASHED)
-
     def _start(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
+
+
+async def _keep_up(duty: Callable[[], Awaitable[None]]) -> None:
+    """Do what must be done for as long as the process runs, whatever goes wrong in it."""
+    while True:
+        try:
+            await duty()
+        except Exception:
+            # An outermost loop: sessions that nobody watches, or that nobody anchors, would go on all the same.
+            log.exception("duty_failed")
+        await asyncio.sleep(DUTY_RETRY_SECONDS)
 
 
 def _end_unwanted(launching: asyncio.Task[LiveSession]) -> None:
