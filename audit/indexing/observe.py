@@ -110,6 +110,7 @@ class Observer:
         if not state.in_alternate and self._line.may_be_typed_ahead(text, most=len(text)):
             for t, each in zip(times, texts, strict=True):
                 self._output(t, each)
+                self.on_batch(self.screen.scrolled + self.screen.cursor.row, [(t, 0)])
             return
         text = self._tokenizer.incomplete + text
         end = complete_until(text)

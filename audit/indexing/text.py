@@ -29,7 +29,7 @@ class TextCollector:
 
     With `limit`, no more is kept of what one command prints than so many characters at its beginning and at its end,
     counted anew after `take_lines`. Times are those of the event with which a line was complete; where lines wrap, they
-    may be up to batch.SPAN seconds off.
+    may be up to batch.SPAN seconds off, or that of a neighbouring event.
     """
 
     def __init__(self, observer: Observer, limit: int | None = None) -> None:
