@@ -46,6 +46,9 @@ def test_random_bytes_neither_break_the_page_nor_end_the_session(chromium: Brows
         page.keyboard.press(CTRL_U)
         page.keyboard.type("stty sane; printf '\\033c'; echo alive-$((40+2))\n")
         expect(page.locator(".xterm-rows")).to_contain_text("alive-42", timeout=DRAWN_WITHIN)
+        # What the page answered to the last of the noise stands at the prompt.
+        page.keyboard.press(CTRL_C)
+        page.keyboard.press(CTRL_U)
         page.keyboard.type("exit\n")
         expect(page.get_by_text("Session ended").first).to_be_visible(timeout=30_000)
 
@@ -53,4 +56,4 @@ def test_random_bytes_neither_break_the_page_nor_end_the_session(chromium: Brows
     session = visitor.session_in("sealed", session_id)
     raw = visitor.recorded(session_id)
     assert len(raw) == session["output_bytes"] > 100_000
-    assert raw.rstrip().endswith(b"logout") or b"alive-42" in raw[-4_000:]
+    assert b"alive-42" in raw
