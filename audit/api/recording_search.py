@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from uuid import UUID
 
 from django.utils.translation import gettext as _
@@ -11,7 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from audit import ledger
-from audit.api.search import SearchHitSerializer, SearchPageSerializer
+from audit.api.search import SearchHitSerializer, SearchPageSerializer, row_of
 from audit.api.views import SessionView
 from audit.recording_search import search_recording
 from hosts.rest import invalid_parameter, link_to, page_size_of, stream_format
@@ -52,18 +51,6 @@ class RecordingSearch(SessionView):
                 session_id=session.pk,
                 detail={"q": query, "in": "recording"},
             )
-        rows = [
-            {
-                "session": session,
-                "t": hit.t,
-                "at": session.started_at + timedelta(seconds=hit.t),
-                "kind": hit.kind,
-                "snippet": hit.snippet,
-                "marks": hit.marks,
-                "link": f"/sessions/{session.pk}#t={round(hit.t, 3)}",
-            }
-            for hit in page.hits
-        ]
         following = None if page.next is None else link_to(request, page.next)
-        results = [SearchHitSerializer(row).data for row in rows]
+        results = [SearchHitSerializer(row_of(hit, session)).data for hit in page.hits]
         return Response({"next": following, "previous": None, "results": results})

@@ -126,7 +126,7 @@ class Search(SessionView):
         """Return the hits with their sessions, once more through the gate that guards sessions."""
         kept = visible_sessions(self.login).filter(deleted_at__isnull=True)
         sessions = kept.in_bulk({hit.session_id for hit in hits})
-        rows = [_row(hit, sessions[hit.session_id]) for hit in hits if hit.session_id in sessions]
+        rows = [row_of(hit, sessions[hit.session_id]) for hit in hits if hit.session_id in sessions]
         return [SearchHitSerializer(row).data for row in rows]
 
     def _note(self, request: Request, filters: Filters) -> None:
@@ -183,7 +183,8 @@ def _moment(request: Request, name: str) -> datetime | None:
         raise invalid_parameter(name, str(error)) from None
 
 
-def _row(hit: Hit, session: Session) -> dict[str, Any]:
+def row_of(hit: Hit, session: Session) -> dict[str, Any]:
+    """Return what SearchHitSerializer shows of a hit."""
     return {
         "session": session,
         "t": hit.t,

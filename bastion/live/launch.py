@@ -50,7 +50,7 @@ class Launcher:
 
     def __init__(self) -> None:
         self.registry = Registry()
-        self._watchdog = Watchdog(self.registry)
+        self._watchdog: Watchdog | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
         self._publisher: StreamPublisher | None = None
         # What runs beside the sessions for as long as the process does.
@@ -84,13 +84,13 @@ class Launcher:
     def start(self) -> None:
         """Let sessions begin, on the running event loop; also after a `stop`."""
         self._is_stopping = False
-        self._watchdog = Watchdog(self.registry)
+        watchdog = self._watchdog = Watchdog(self.registry)
         self._publisher = StreamPublisher(Redis.from_url(settings.REDIS_URL, socket_timeout=5, protocol=2))
         self._publisher.start()
         duties = (
-            self._watchdog.keep_limits,
-            self._watchdog.keep_access,
-            partial(listen, self._watchdog),
+            watchdog.keep_limits,
+            watchdog.keep_access,
+            partial(listen, watchdog),
             partial(anchor_sessions, self.registry),
             sign_checkpoints,
             say_heard,
@@ -139,6 +139,7 @@ class Launcher:
         session, stream = self._join(login, opened, target, size)
         self.registry.add(session)
         # What woke everybody while the session was being made did not find it.
+        assert self._watchdog is not None
         self._watchdog.wake(str(session.id))
         self._start(self._run(session, stream))
         return session

@@ -14,11 +14,8 @@ from typing import Any
 from uuid import UUID
 
 import structlog
-from django.conf import settings
 from django.db import Error as DbError
 from redis.asyncio import Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from audit.alis import END, MAGIC, AlisEncoder
@@ -30,7 +27,7 @@ from audit.recording.key import KeyUnavailableError
 from audit.recording.storage import StorageError
 from audit.recording.stream import READ_ENTRIES, StreamEntry, StreamReader
 from audit.replay import Joined, NotIndexedError, join
-from bastion.live.stream_feed import CutOffError, StreamFeeds, Subscription
+from bastion.live.stream_feed import REDIS_SECONDS, CutOffError, StreamFeeds, Subscription, connect_once
 from bastion.threads import ask_database, wait_for_disk
 
 log = structlog.get_logger(__name__)
@@ -40,7 +37,6 @@ RETRY_SECONDS = 1.0
 FIRST_READ_SECONDS = 1.0
 # How long nothing may come before the stored segments are asked whether something should have.
 SILENT_SECONDS = 3.0
-REDIS_SECONDS = 6.0
 AWAY = "Live view paused: Redis does not work. The session goes on and is recorded."
 BEHIND = "Live view paused: some output is late. It is recorded, and follows within a minute."
 # Written by whoever watches and sees nothing: a Redis that takes nothing any more gives nothing, either.
@@ -74,9 +70,7 @@ class LiveView:
     async def run(self, joined: Joined) -> None:
         """Send the current screen, then every event, until the stream says that the session has ended."""
         await self._send_bytes(MAGIC)
-        # Without tries of its own, which would take the longer the longer Redis hangs.
-        never = Retry(NoBackoff(), 0)
-        async with Redis.from_url(settings.REDIS_URL, socket_timeout=REDIS_SECONDS, retry=never) as redis:
+        async with connect_once() as redis:
             while True:
                 try:
                     await self._follow(redis, joined)

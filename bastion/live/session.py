@@ -185,15 +185,6 @@ class LiveSession:
         if not self._is_over:
             await self._commands.put(command)
 
-    async def _next_command(self, due_at: float | None) -> wire.Command | None:
-        """Wait for a command, until `due_at` on the monotonic clock if that is given; None if none came."""
-        if due_at is None:
-            return await self._commands.get()
-        with suppress(TimeoutError):
-            async with asyncio.timeout(max(0.0, due_at - time.monotonic())):
-                return await self._commands.get()
-        return None
-
     def keep_limits(self) -> None:
         """Look at every clock that the session has; does not wait."""
         self._tee.settle_input()
@@ -208,14 +199,6 @@ class LiveSession:
             self.end(ending)
         elif self._left_at is not None and time.monotonic() - self._left_at > settings.DETACH_GRACE:
             self.end(endings.LEFT)
-
-    def _stall_warning(self, stalled_for: float) -> str | None:
-        """Return a sentence for the person when the disk begins to hold up the session, and when it lets go."""
-        is_slow = stalled_for > STALL_WARNING_SECONDS
-        if is_slow == self._is_slow:
-            return None
-        self._is_slow = is_slow
-        return "Recording is slow: the terminal waits for the disk." if is_slow else "Recording goes on."
 
     def synced_prefix(self) -> Prefix | None:
         """Return how much of the open segment would survive a power cut."""
@@ -237,6 +220,23 @@ class LiveSession:
         await asyncio.wrap_future(self._recorder.finish(_outcome(endings.CRASHED)))
 
     # Steps.
+
+    async def _next_command(self, due_at: float | None) -> wire.Command | None:
+        """Wait for a command, until `due_at` on the monotonic clock if that is given; None if none came."""
+        if due_at is None:
+            return await self._commands.get()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(max(0.0, due_at - time.monotonic())):
+                return await self._commands.get()
+        return None
+
+    def _stall_warning(self, stalled_for: float) -> str | None:
+        """Return a sentence for the person when the disk begins to hold up the session, and when it lets go."""
+        is_slow = stalled_for > STALL_WARNING_SECONDS
+        if is_slow == self._is_slow:
+            return None
+        self._is_slow = is_slow
+        return "Recording is slow: the terminal waits for the disk." if is_slow else "Recording goes on."
 
     async def _show(self, shown: bytes) -> None:
         try:

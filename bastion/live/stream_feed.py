@@ -28,6 +28,11 @@ GATHER_SECONDS = 0.02
 MOST_WAITING = 256
 
 
+def connect_once() -> Redis:
+    """Return a client without tries of its own, which would take the longer the longer Redis hangs."""
+    return Redis.from_url(settings.REDIS_URL, socket_timeout=REDIS_SECONDS, retry=Retry(NoBackoff(), 0))
+
+
 class CutOffError(Exception):
     """A watcher read too slowly to be given everything."""
 
@@ -113,9 +118,7 @@ class _Feed:
 
     async def _run(self) -> None:
         try:
-            async with Redis.from_url(
-                settings.REDIS_URL, socket_timeout=REDIS_SECONDS, retry=Retry(NoBackoff(), 0)
-            ) as redis:
+            async with connect_once() as redis:
                 after = await last_entry_id(redis, self._session_id)
                 if not self.began.done():
                     self.began.set_result(None)
