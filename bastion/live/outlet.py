@@ -50,11 +50,17 @@ class Outlet:
         self._end = 0
         self._sent = 0
         self._viewer: Viewer | None = None
+        self._latest: Viewer | None = None
         self._sending = asyncio.Lock()
 
     @property
     def viewer(self) -> Viewer | None:
         return self._viewer
+
+    @property
+    def latest(self) -> Viewer | None:
+        """Who was attached last, whether still there or gone."""
+        return self._latest
 
     async def attach(self, viewer: Viewer, after: int, greeting: str) -> None:
         """Replace whoever is attached; send `greeting`, and then output from byte `after` on.
@@ -128,6 +134,7 @@ class Outlet:
         if self._viewer is not None:
             self._viewer.close(ATTACHED_ELSEWHERE)
         self._viewer = viewer
+        self._latest = viewer or self._latest
 
     def _check(self, after: int) -> None:
         if not self._end - len(self._memory) <= after <= self._end:

@@ -166,8 +166,9 @@ class LiveSession:
             await self._note_presence("detached")
 
     def leave(self, viewer: Viewer) -> None:
-        """The person behind `viewer` closed the terminal: end the session, if it is the one that is attached."""
-        if self._outlet.viewer is viewer:
+        """The person behind `viewer` closed the terminal: end the session, unless somebody has replaced it."""
+        # Not only while attached: output that found the socket closed may have detached it a moment ago.
+        if self._outlet.latest is viewer:
             self.end(endings.CLOSED)
 
     def obey_at_once(self, command: wire.Command) -> bool:
