@@ -104,21 +104,6 @@ def test_a_person_who_leaves_for_good_ends_the_session_at_once(server: int, web_
     assert session.end_reason == "closed"
 
 
-def test_a_person_who_leaves_in_the_middle_of_output_ends_the_session_too(
-    server: int, web_01: Host, bob: User
-) -> None:
-    """Output that meets the closing socket finds out first that nobody is there."""
-    give(bob, web_01, "connect")
-    with open_terminal(server, web_01.pk, token_of(bob)) as terminal:
-        session_id = terminal.wait_ready()
-        terminal.type("yes out\r")
-        terminal.wait_for("out\r\nout\r\n" * 100)
-        terminal.socket.close(4000)
-
-    session = eventually(lambda: Session.objects.get(pk=session_id, state=Session.State.SEALED))
-    assert session.end_reason == "closed"
-
-
 def test_a_socket_that_was_replaced_types_to_nobody_and_slows_nobody(
     server: int, web_01: Host, bob: User, tmp_path: Path
 ) -> None:
