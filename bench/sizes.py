@@ -20,6 +20,8 @@ class Sizes:
     idle_seconds: float
     # After which sessions that were opened are idle.
     settle_seconds: float
+    # From the last prompt on, until its output is stored (BASTION_SEGMENT_SECONDS): what comes later is idling alone.
+    stored_seconds: float
     # Sessions that stream beside the one that types.
     loads: tuple[int, ...]
     capacity: tuple[int, ...]
@@ -39,6 +41,7 @@ FULL = Sizes(
     idle_sessions=(50, 200),
     idle_seconds=20.0,
     settle_seconds=3.0,
+    stored_seconds=40.0,
     loads=(20, 60),
     capacity=(100, 150, 200, 250, 300),
     parallel_megabytes=20,
@@ -57,6 +60,7 @@ QUICK = Sizes(
     idle_sessions=(10, 50),
     idle_seconds=3.0,
     settle_seconds=1.5,
+    stored_seconds=0.0,
     loads=(20, 60),
     capacity=(60, 100),
     parallel_megabytes=4,

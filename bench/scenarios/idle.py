@@ -25,6 +25,7 @@ async def run(surroundings: Surroundings) -> list[Figure]:
             with_few = await _fill(contestant, sessions, few, sizes.settle_seconds)
             with_many = await _fill(contestant, sessions, many, sizes.settle_seconds)
             memory[contestant.name] = [(with_many - with_few) / (many - few)]
+            await asyncio.sleep(sizes.stored_seconds)
             cpu[contestant.name] = [await _cpu_percent(contestant, sizes.idle_seconds)]
         finally:
             await close_all(sessions)
@@ -41,7 +42,8 @@ async def run(surroundings: Surroundings) -> list[Figure]:
             "% of a core",
             cpu,
             (Goal(0.5),),
-            f"of {PRODUCT} all processes but worker and scheduler; its clock has steps of 10 ms",
+            f"of {PRODUCT} all processes but worker and scheduler; its clock has steps of 10 ms; "
+            f"{sizes.stored_seconds:.0f} s after the last one was opened",
         ),
     ]
 
