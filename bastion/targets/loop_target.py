@@ -33,6 +33,8 @@ class LoopTarget:
         # How much more the host may send.
         self._window = WINDOW_BYTES + WINDOW_SLACK_BYTES
         self._reader: asyncio.Future[bool] | None = None
+        # How much must have arrived for the reader to be woken.
+        self._wanted = 1
         self._room = asyncio.Event()
         channel.in_buffer = _Inbox(self)  # type: ignore[assignment] # duck-typed on purpose: no pipe, no thread
         transport.attach_terminal(self)
@@ -50,6 +52,14 @@ class LoopTarget:
         if credit:
             self._send_credit(credit)
         return data
+
+    async def gather(self, size: int, seconds: float) -> None:
+        if self._size < size and not self.channel.closed:
+            self._wanted = size
+            try:
+                await self._arrival(seconds)
+            finally:
+                self._wanted = 1
 
     async def write(self, data: bytes) -> None:
         channel, transport = self.channel, self._transport
@@ -88,7 +98,7 @@ class LoopTarget:
             raise paramiko.SSHException("The host sent more than its window.")
         self._chunks.append(data)
         self._size += len(data)
-        if self._reader is not None and not self._reader.done():
+        if self._reader is not None and not self._reader.done() and self._size >= self._wanted:
             self._reader.set_result(True)
 
     def note_room(self) -> None:

@@ -27,6 +27,9 @@ class Target(Protocol):
         What is not read stays with the host: reading slowly slows the host.
         """
 
+    async def gather(self, size: int, seconds: float) -> None:
+        """Return when `size` bytes wait to be read or the output ends, after `seconds` at the latest."""
+
     async def write(self, data: bytes) -> None:
         """Send input; waits while the host does not take it."""
 
