@@ -229,3 +229,29 @@ async def test_a_reader_that_is_cancelled_loses_nothing(sshd: SshServer) -> None
             reading.cancel()
             await asyncio.gather(reading, return_exceptions=True)
             assert f"<{number}>".encode() in await run(target, f"echo '<'{number}'>'")
+
+
+async def test_gathering_ends_with_enough_bytes_with_the_output_or_with_patience(sshd: SshServer) -> None:
+    async with shell_on(sshd) as target:
+        await target.write(f"{RAW}; echo GO; head -c 300000 /dev/zero; read line; exit 3\r".encode())
+        shown = await read_until(target, b"GO\n")
+        size = 300_000 - len(shown.partition(b"GO\n")[2])
+        # Much more patience than the test has: what is there is enough.
+        async with asyncio.timeout(20):
+            await target.gather(1, 0.01)
+            while size > 0:
+                await target.gather(min(size, 1000), 0.01)
+                data = await target.read(5)
+                assert data
+                size -= len(data)
+
+        # Nothing comes: patience ends it, and nothing was lost or made up.
+        await target.gather(1, 0.01)
+        assert await target.read(0.01) is None
+
+        await target.write(b"\n")
+        async with asyncio.timeout(20):
+            await target.gather(READ_BYTES, 0.5)
+        # What a login shell says when it leaves.
+        assert await read_all(target) == b"logout\n"
+        assert await target.wait_exit() == ExitInfo(status=3)
