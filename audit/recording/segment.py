@@ -97,10 +97,8 @@ class OpenSegment:
         # Of bytes that are whole events in the file and survive a power cut.
         self.synced: Prefix | None = None
         self._digest = hashlib.sha256()
-        # Hashed at the next sync and not when written: in a flood most segments are stored before one comes.
-        self._undigested: list[bytes] = []
         self._is_closed = False
-        # Guards the size and what is to be hashed, which belong together.
+        # Guards size and digest, which belong together, and the descriptor's end.
         self._lock = threading.Lock()
         self._syncing = threading.Lock()
         self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
@@ -122,15 +120,13 @@ class OpenSegment:
         """Make everything that was appended survive a power cut. Raises OSError; never to be tried again then."""
         with self._syncing:
             with self._lock:
-                size, lines, self._undigested = self.size, self._undigested, []
+                size, digest = self.size, self._digest.copy()
             if self._is_closed or (self.synced and self.synced.length == size):
                 return
-            for piece in lines:
-                self._digest.update(piece)
             os.fdatasync(self._descriptor)
             if os.fstat(self._descriptor).st_nlink == 0:
                 raise FileNotFoundError(errno.ENOENT, "the recording was removed while it was made")
-            self.synced = Prefix(self.facts.n, size, self._digest.hexdigest())
+            self.synced = Prefix(self.facts.n, size, digest.hexdigest())
 
     def close(self) -> None:
         """Let go of the file, synced. Waits for the disk; safe to repeat. Raises OSError."""
@@ -138,7 +134,6 @@ class OpenSegment:
             if self._is_closed:
                 return
             self._is_closed = True
-            self._undigested.clear()
             try:
                 os.fdatasync(self._descriptor)
             finally:
@@ -151,7 +146,7 @@ class OpenSegment:
             view = view[os.write(self._descriptor, view) :]
         with self._lock:
             self.size += len(lines)
-            self._undigested.append(lines)
+            self._digest.update(lines)
 
 
 def facts_of(events: Iterable[Event], facts: SegmentFacts) -> SegmentFacts:
