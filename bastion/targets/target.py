@@ -28,7 +28,10 @@ class Target(Protocol):
         """
 
     async def gather(self, size: int, seconds: float) -> None:
-        """Return when `size` bytes wait to be read or the output ends, after `seconds` at the latest."""
+        """Let output gather for `seconds`; less where `size` bytes wait to be read or the output ends, if that is told.
+
+        The transport that the event loop drives tells it as it happens, the one with a thread only at the call.
+        """
 
     async def write(self, data: bytes) -> None:
         """Send input; waits while the host does not take it."""
